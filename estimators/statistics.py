@@ -1,0 +1,267 @@
+"""Statistics of independent samples: a value, its standard error, and how far that error can be trusted."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randtensor.errors import InputError
+
+__all__ = ["Statistic", "Summary", "excess_kurtosis", "summarize"]
+
+Array = NDArray[np.float64]
+
+_NAMED = ("mean", "rms", "variance", "std", "median")
+_EXPECTED = (
+    "'mean', 'rms', 'variance', 'std', 'median', a quantile like 'q90', a norm like 'L3' or a Statistic"
+)
+_FEWEST_BEYOND = 5  # samples on the thin side of a quantile, below which its error cannot be estimated
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A statistic of one sample: ``value``, standard ``error``, effective ``dof`` of that error.
+
+    ``positive`` says that the statistic cannot be negative, so that its interval is built on the logarithmic
+    scale.
+    """
+
+    value: float
+    error: float
+    dof: float
+    positive: bool
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Student interval with ``dof`` degrees of freedom; see docs/rates.md for its measured coverage."""
+        if not 0 < level < 1:
+            raise InputError(f"level is {level!r}, expected a number strictly between 0 and 1")
+        from scipy.special import stdtrit
+
+        reach = float(stdtrit(self.dof, (1 + level) / 2)) * self.error
+        if self.positive and self.value > 0:
+            factor = math.exp(min(reach / self.value, 700.0))
+            return self.value / factor, self.value * factor
+        return self.value - reach, self.value + reach
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A number that a law has: what ``statistic=`` names.
+
+    Parameters
+    ----------
+    name : "mean", "rms", "variance", "std", "median", a quantile ("q90", "q99.9": in per cent) or the norm
+        (E|X|^q)^(1/q) as "L" and q ("L1", "L3").
+
+    Raises
+    ------
+    InputError : a name that is none of these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Statistic("L1")(np.array([3.0, -1.0, 2.0, -2.0])).value
+    2.0
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if self._order is None and self.name not in _NAMED:
+            raise InputError(f"statistic is {self.name!r}, expected {_EXPECTED}")
+
+    @classmethod
+    def of(cls, statistic: Any) -> Statistic:
+        """``statistic`` itself, or the one it names."""
+        if isinstance(statistic, cls):
+            return statistic
+        if not isinstance(statistic, str):
+            raise InputError(f"statistic is {statistic!r}, expected {_EXPECTED}")
+        return cls(statistic)
+
+    @property
+    def _order(self) -> float | None:
+        """The probability of a quantile, the q of a norm, or None."""
+        if self.name == "median":
+            return 0.5
+        match = re.fullmatch(r"([qL])(\d+(?:\.\d+)?)", str(self.name))
+        if not match:
+            return None
+        order = float(match[2])
+        if match[1] == "q":
+            return order / 100 if 0 < order < 100 else None
+        return order if order > 0 else None
+
+    @property
+    def is_quantile(self) -> bool:
+        return self.name == "median" or self.name.startswith("q")
+
+    @property
+    def is_norm(self) -> bool:
+        return self.name.startswith("L")
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the statistic of every law is at least zero."""
+        return self.name in ("rms", "variance", "std") or self.is_norm
+
+    def require(self, samples: int, probes: int = 1) -> None:
+        """Refuse, before anything is drawn, what cannot be estimated from so many samples or from probes."""
+        if probes > 1 and (self.is_quantile or self.is_norm):
+            raise InputError(
+                f"statistic is {self.name!r}, but the quantity is known through {probes} noisy probes per sample: "
+                "expected 'mean', 'rms', 'variance' or 'std', which have unbiased estimates from probes"
+            )
+        if samples < 2:
+            raise InputError(f"samples is {samples}, expected at least 2 to estimate a standard error")
+        if self.is_quantile:
+            order = self._order or 0.5
+            fewest = math.ceil(_FEWEST_BEYOND / min(order, 1 - order) - 1e-9)
+            if samples < fewest:
+                raise InputError(
+                    f"samples is {samples}, expected at least {fewest} for the statistic {self.name!r}"
+                )
+
+    def __call__(self, samples: NDArray[Any], probes: int = 1) -> Summary:
+        """The statistic of ``samples``, shape (N,), or (N, probes) when ``probes`` > 1.
+
+        Raises
+        ------
+        InputError : too few samples, complex ones where an order is needed, or probes where they do not
+            suffice.
+        """
+        self.require(len(samples), probes)
+        if np.iscomplexobj(samples):
+            if not (self.name == "rms" or self.is_norm):
+                raise InputError(
+                    f"statistic is {self.name!r} of complex samples, expected 'rms' or a norm like 'L1'"
+                )
+            if probes > 1:
+                raise InputError(f"samples are complex and come in {probes} probes, expected real ones")
+            samples = np.abs(samples)
+        draws = np.asarray(samples, dtype=float)
+        if self.is_quantile:
+            return _quantile(draws, self._order or 0.5)
+        # moments of numbers near the ends of the range of floats: only ratios to the largest are ever raised
+        # to powers
+        scale = float(np.abs(draws).max()) or 1.0
+        value, error, dof = _moment(self)(draws / scale, probes)
+        unit = scale**2 if self.name == "variance" else scale
+        return Summary(value * unit, error * unit, dof, self.is_positive)
+
+
+def summarize(samples: NDArray[Any], statistic: str | Statistic, probes: int = 1) -> Summary:
+    """The named statistic of ``samples``: shorthand for ``Statistic(statistic)(samples)``.
+
+    >>> import numpy as np
+    >>> round(summarize(np.array([1.0, 2.0, 4.0, 5.0]), "mean").error, 3)
+    0.913
+    """
+    return Statistic.of(statistic)(samples, probes)
+
+
+def excess_kurtosis(samples: NDArray[Any]) -> float:
+    """Sample excess kurtosis; nan for constant samples.
+
+    It is bounded by N: heavy tails show only in many samples.
+
+    >>> import numpy as np
+    >>> excess_kurtosis(np.array([-1.0, 1.0, -1.0, 1.0]))
+    -2.0
+    """
+    draws = np.abs(samples) if np.iscomplexobj(samples) else np.asarray(samples, dtype=float)
+    draws = draws.ravel()
+    deviation = draws - draws.mean()
+    largest = np.abs(deviation).max()
+    # below the rounding of the mean, deviations are noise of the arithmetic
+    if not largest > 4 * np.finfo(float).eps * np.abs(draws).max():
+        return math.nan
+    square = np.square(deviation / largest)
+    return float(np.square(square).mean() / square.mean() ** 2 - 3)
+
+
+def _moment(statistic: Statistic) -> Callable[[Array, int], tuple[float, float, float]]:
+    if statistic.is_norm:
+        order = statistic._order or 1.0
+        return lambda draws, probes: _root(np.abs(draws) ** order, 1 / order)
+    return {"mean": _mean, "rms": _rms, "variance": _variance, "std": _std}[statistic.name]
+
+
+def _mean(draws: Array, probes: int) -> tuple[float, float, float]:
+    return _average(draws.mean(axis=-1) if probes > 1 else draws)
+
+
+def _rms(draws: Array, probes: int) -> tuple[float, float, float]:
+    return _root(_square(draws, probes), 0.5)
+
+
+def _variance(draws: Array, probes: int) -> tuple[float, float, float]:
+    count = len(draws)
+    first = draws.mean(axis=-1) if probes > 1 else draws
+    center = first.mean()
+    # unbiased: E X^2 from products within a sample, (E X)^2 from products between samples
+    within = _square(draws - center, probes)
+    value = float(within.mean() + np.square(first - center).sum() / (count * (count - 1)))
+    _, error, dof = _average(within)  # influence function of the variance: (X - E X)^2
+    return value, error, dof
+
+
+def _std(draws: Array, probes: int) -> tuple[float, float, float]:
+    return _power(*_variance(draws, probes), 0.5)
+
+
+def _square(draws: Array, probes: int) -> Array:
+    """Unbiased estimate of the square of each sample: from probes, the mean product of two different ones."""
+    if probes == 1:
+        return np.square(draws)
+    pairs: Array = (np.square(draws.sum(-1)) - np.square(draws).sum(-1)) / (probes * (probes - 1))
+    return pairs
+
+
+def _root(powers: Array, exponent: float) -> tuple[float, float, float]:
+    return _power(*_average(powers), exponent)
+
+
+def _power(value: float, error: float, dof: float, exponent: float) -> tuple[float, float, float]:
+    """Delta method for value^exponent; an unbiased estimate of a square that is negative counts as 0."""
+    positive = max(value, 0.0)
+    # at 0 the delta method divides by zero; within one error of 0 the root is known to (error)^exponent and
+    # no better
+    slope = exponent * max(positive, error) ** (exponent - 1) if error > 0 else 0.0
+    return positive**exponent, slope * error, dof
+
+
+def _average(draws: Array) -> tuple[float, float, float]:
+    """Mean, standard error and effective degrees of freedom.
+
+    The variance of a sample variance grows with the kurtosis; matching it to a scaled chi-square gives
+    2 N / (2 + excess kurtosis) degrees of freedom, which is N - 1 for normal samples up to rounding.
+    """
+    count = len(draws)
+    center = float(draws.mean())
+    kurtosis = excess_kurtosis(draws)
+    if math.isnan(kurtosis):
+        return center, 0.0, count - 1.0
+    error = float(draws.std(ddof=1)) / math.sqrt(count)
+    return center, error, max(min(count - 1.0, 2 * count / (2 + max(kurtosis, 0.0))), 1.0)
+
+
+def _quantile(draws: Array, order: float) -> Summary:
+    """Sample quantile with the standard error of Maritz & Jarrett (1978): the bootstrap's, in closed form."""
+    from scipy.special import betainc
+
+    count = len(draws)
+    ordered = np.sort(draws)
+    edges = np.arange(count + 1) / count
+    rank = order * (count + 1)
+    weights = np.diff(betainc(rank, count + 1 - rank, edges))
+    middle = float(np.quantile(ordered, order))
+    shifted = ordered - middle
+    spread = weights @ np.square(shifted) - (weights @ shifted) ** 2
+    return Summary(middle, math.sqrt(max(float(spread), 0.0)), count - 1.0, False)

@@ -1,0 +1,39 @@
+"""One BLAS thread per worker: parallelism is over samples, and sums must not depend on the number of cores."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+_lock = threading.Lock()
+_depth = 0
+_limit: Any = None
+
+
+@lru_cache(maxsize=1)
+def _controller() -> Any:
+    """Finding the loaded libraries takes half a millisecond, so it is done once."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Hold the BLAS libraries of this process to one thread; re-entrant, and safe when entered by several threads."""
+    global _depth, _limit
+    with _lock:
+        _depth += 1
+        if _depth == 1:
+            _limit = _controller().limit(limits=1, user_api="blas")
+    try:
+        yield
+    finally:
+        with _lock:
+            _depth -= 1
+            if _depth == 0:
+                _limit.restore_original_limits()
+                _limit = None

@@ -1,0 +1,150 @@
+"""Functions of several quantities, sampled jointly."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from randtensor.dimensions import check_factor, evaluate_factor, scale_names
+from randtensor.errors import InputError
+from randtensor.quantity import Draw, Quantity
+
+__all__ = ["Combination", "Custom", "combine", "quantity"]
+
+Array = np.ndarray
+
+
+class Combination(Quantity):
+    """A function of quantities that share their randomness; made by arithmetic on quantities or ``rt.combine``."""
+
+    def __init__(self, function: Callable[..., Array], name: str, operands: Sequence[Quantity], linear: bool) -> None:
+        self.function, self.name, self.operands = function, name, tuple(operands)
+        probed = [operand for operand in operands if operand.probes > 1]
+        if probed and not linear:
+            raise InputError(
+                f"{name} is not linear and an operand is only estimated, with {probed[0].probes} probes: "
+                f"expected exact operands (probes=0)"
+            )
+        self.probes = max((operand.probes for operand in operands), default=1)
+        self.scale_names = tuple(sorted({scale for operand in operands for scale in operand.scale_names}))
+        self.shape = np.broadcast_shapes(*(operand.shape for operand in operands))
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self.name}({', '.join(operand.fingerprint for operand in self.operands)})"
+
+    def block_length(self, sizes: Any) -> int:
+        return min(operand.block_length(sizes) for operand in self.operands)
+
+    def evaluate(self, draw: Draw) -> Array:
+        values = [operand.evaluate(draw) for operand in self.operands]
+        if self.probes > 1:
+            values = [v if o.probes > 1 else v[..., None] for v, o in zip(values, self.operands, strict=True)]
+        return np.asarray(self.function(*values))
+
+
+def combine(function: Callable[..., Array], *operands: Quantity, name: str | None = None) -> Combination:
+    """A function of several quantities on the same draw of all random objects.
+
+    Parameters
+    ----------
+    function : maps arrays of shape (batch, *shape), one per operand, to one array of such a shape.
+    operands : quantities without free parameter indices.
+    name : identifies the function; random streams are keyed by it.
+
+    Examples
+    --------
+    >>> import numpy as np, randtensor as rt
+    >>> g = rt.gaussian(rt.Scale("n"))
+    >>> square = rt.einsum("a,a->", g, g)
+    >>> length = rt.combine(np.sqrt, square)
+    >>> length.sample(10**4, rng=0).round(1).tolist()
+    [100.2]
+    """
+    for number, operand in enumerate(operands):
+        if not isinstance(operand, Quantity):
+            raise InputError(f"operand {number} is {operand!r}, expected a quantity")
+    return Combination(function, name or getattr(function, "__qualname__", "function"), operands, linear=False)
+
+
+_OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
+
+
+def arithmetic(symbol: str, left: Any, right: Any) -> Combination:
+    """``left symbol right`` where at least one side is a quantity and the other may be a number, order or term."""
+    operands = [side for side in (left, right) if isinstance(side, Quantity)]
+    operation = _OPERATIONS[symbol]
+    if len(operands) == 2:
+        return Combination(operation, symbol, operands, linear=symbol in "+-")
+    factor = check_factor(right if isinstance(left, Quantity) else left)
+    return _Scaled(symbol, operands[0], factor, reflected=not isinstance(left, Quantity))
+
+
+class _Scaled(Combination):
+    """A quantity and a number that may depend on the scales."""
+
+    def __init__(self, symbol: str, operand: Quantity, factor: Any, reflected: bool) -> None:
+        super().__init__(_OPERATIONS[symbol], symbol, [operand], linear=symbol != "/" or not reflected)
+        self.factor, self.reflected = factor, reflected
+        self.scale_names = tuple(sorted({*self.scale_names, *scale_names([factor])}))
+
+    @property
+    def fingerprint(self) -> str:
+        sides = [self.operands[0].fingerprint, str(self.factor)]
+        return f"({self.name.join(reversed(sides) if self.reflected else sides)})"
+
+    def evaluate(self, draw: Draw) -> Array:
+        value, factor = self.operands[0].evaluate(draw), evaluate_factor(self.factor, draw.sizes)
+        return np.asarray(self.function(factor, value) if self.reflected else self.function(value, factor))
+
+
+class Custom(Quantity):
+    """A quantity given by a sampling function; made by ``rt.quantity``."""
+
+    def __init__(self, function: Callable[..., Any], scales: tuple[str, ...], shape: tuple[int, ...], name: str) -> None:
+        self.function, self.scale_names, self.shape, self.name = function, scales, shape, name
+
+    @property
+    def fingerprint(self) -> str:
+        return f"custom:{self.name}:{self.shape}"
+
+    def evaluate(self, draw: Draw) -> Array:
+        values = np.asarray(self.function(*(draw.sizes[s] for s in self.scale_names), draw.batch, draw.generator), dtype=float)
+        if values.shape != (draw.batch, *self.shape):
+            raise InputError(
+                f"{self.name} returned shape {values.shape} for {draw.batch} samples, expected {(draw.batch, *self.shape)}"
+            )
+        return values
+
+
+def quantity(*scales: Any, shape: tuple[int, ...] = (), name: str | None = None) -> Callable[[Callable[..., Any]], Custom]:
+    """Turn a sampling function into a quantity, for laws the library has no family for.
+
+    Parameters
+    ----------
+    scales : the scales the law depends on.
+    shape : shape of one sample.
+    name : identifies the quantity; random streams are keyed by it.
+
+    Returns
+    -------
+    A decorator for functions ``(size of each scale, batch, generator) -> array of shape (batch, *shape)``.
+
+    Examples
+    --------
+    >>> import randtensor as rt
+    >>> @rt.quantity(rt.Scale("n"))
+    ... def heavy(n, batch, rng):
+    ...     return n ** abs(rng.standard_normal(batch))
+    >>> heavy.sample(100, size=2, rng=0).shape
+    (2,)
+    """
+
+    def decorate(function: Callable[..., Any]) -> Custom:
+        names = tuple(str(getattr(scale, "name", scale)) for scale in scales)
+        return Custom(function, names, shape, name or getattr(function, "__qualname__", "quantity"))
+
+    return decorate

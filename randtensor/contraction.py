@@ -1,0 +1,163 @@
+"""Contractions of random tensors, written as einsum equations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from randtensor.derivative_contraction import DerivativeContraction
+from randtensor.derivatives import DerivativeTensor
+from randtensor.dimensions import same_dimension, scale_names
+from randtensor.errors import EquationError, ShapeError
+from randtensor.quantity import Draw, Quantity
+from randtensor.tensors import RandomTensor
+
+__all__ = ["DenseContraction", "einsum"]
+
+Array = np.ndarray
+
+
+def einsum(equation: str, *operands: Any, probes: int | None = None, root: int | str | None = None) -> Any:
+    """A contraction of random tensors, or of derivative tensors, as a random quantity.
+
+    Parameters
+    ----------
+    equation : ``"ab,a,b->"``; one term per operand and an explicit output. Every summed index occurs twice.
+    operands : random tensors, or derivative tensors and contractions of them. A derivative tensor of order k has k
+        parameter indices, preceded by an output index if the function is vector-valued.
+    probes : where a contraction of derivatives has loops that no gradient closes, such as ``"ab,ab->"``, it is estimated
+        without bias with this many random probes per sample (2 if not given), or summed exactly, at a cost proportional
+        to the number of parameters, if 0. Small parameter spaces are always summed exactly.
+    root : for derivative tensors, the operand number or the index at which the contraction is closed. The value does not
+        depend on it; two roots are two routes to the same number.
+
+    Returns
+    -------
+    A ``Quantity``. With free parameter indices it cannot be sampled but contracted further, or measured by ``rt.norm``.
+
+    Raises
+    ------
+    EquationError : an equation that does not match the operands.
+
+    Examples
+    --------
+    >>> import randtensor as rt
+    >>> n = rt.Scale("n")
+    >>> f = rt.networks.mlp(inputs=4, width=n, hidden_layers=2, activation="tanh")
+    >>> x = [1.0, -1.0, 1.0, 1.0]
+    >>> H, g = f.derivative(x, order=2), f.derivative(x)
+    >>> c = rt.einsum("ab,a,b->", H, g, g)
+    >>> c.sample(2**16, size=3, rng=0).shape
+    (3,)
+    """
+    terms, output = parse(equation, len(operands))
+    for number, (term, operand) in enumerate(zip(terms, operands, strict=True)):
+        rank = _rank(operand)
+        if rank is None:
+            raise EquationError(
+                f"operand {number} of {equation!r} is {type(operand).__name__}, "
+                f"expected a random tensor, a derivative tensor or a contraction of them"
+            )
+        if rank != len(term):
+            what = f"derivative of order {operand.order}" if isinstance(operand, DerivativeTensor) else "tensor"
+            raise EquationError(
+                f"operand {number} of {equation!r}, a {what}, has {rank} indices, but its term {term!r} names {len(term)}"
+            )
+    if all(isinstance(operand, RandomTensor) for operand in operands):
+        return DenseContraction(equation, terms, output, operands)
+    if any(isinstance(operand, RandomTensor) for operand in operands):
+        raise EquationError(
+            f"{equation!r} mixes random tensors with derivative tensors, expected operands of one kind"
+        )
+    tensors: list[DerivativeTensor] = []
+    labels: list[tuple[Any, ...]] = []
+    coefficient: tuple[Any, ...] = ()
+    for number, (term, operand) in enumerate(zip(terms, operands, strict=True)):
+        part = operand.contraction() if isinstance(operand, DerivativeTensor) else operand
+        outer = dict(zip(part.output, term, strict=True))
+        tensors += part.tensors
+        labels += [tuple(outer.get(label, (number, label)) for label in inner) for inner in part.terms]
+        coefficient += part.coefficient
+    return DerivativeContraction(tensors, labels, output, coefficient, probes, root)
+
+
+def parse(equation: str, count: int) -> tuple[list[str], str]:
+    """Terms and output of an equation with ``count`` operands.
+
+    Raises
+    ------
+    EquationError : not of the form ``"ab,bc->ac"``, or a number of terms other than ``count``.
+
+    >>> parse("ab, bc -> ac", 2)
+    (['ab', 'bc'], 'ac')
+    """
+    if not isinstance(equation, str):
+        raise EquationError(f"equation is {equation!r}, expected text such as 'ab,a,b->'")
+    text = "".join(equation.split())
+    left, arrow, output = text.partition("->")
+    terms = left.split(",")
+    if not arrow or not all(c.isalpha() or c == "," for c in left) or not (output.isalpha() or not output):
+        raise EquationError(f"equation is {equation!r}, expected letters, commas and one arrow, such as 'ab,a,b->'")
+    if len(terms) != count:
+        raise EquationError(f"equation {equation!r} has {len(terms)} terms, expected one for each of the {count} operands")
+    if len(set(output)) != len(output):
+        raise EquationError(f"equation {equation!r} repeats an index of its output, expected each once")
+    missing = sorted(set(output) - set(left))
+    if missing:
+        raise EquationError(f"equation {equation!r} has the index {missing[0]!r} only in its output, expected it in a term")
+    return terms, output
+
+
+def _rank(operand: Any) -> int | None:
+    if isinstance(operand, DerivativeTensor | RandomTensor):
+        return operand.ndim
+    return len(operand.output) if isinstance(operand, DerivativeContraction) else None
+
+
+class DenseContraction(Quantity):
+    """A contraction of random tensors that are drawn whole.
+
+    One operand that occurs several times is the same random variable each time.
+    """
+
+    def __init__(self, equation: str, terms: Sequence[str], output: str, operands: Sequence[RandomTensor]) -> None:
+        self.equation, self.terms, self.output, self.operands = equation, tuple(terms), output, tuple(operands)
+        self.dimensions: dict[str, Any] = {}
+        counts: dict[str, int] = {}
+        for term, operand in zip(terms, operands, strict=True):
+            for label, dimension in zip(term, operand.dimensions, strict=True):
+                counts[label] = counts.get(label, 0) + 1
+                known = self.dimensions.setdefault(label, dimension)
+                if not same_dimension(known, dimension):
+                    raise EquationError(
+                        f"index {label!r} of {equation!r} has dimensions {known} and {dimension}, expected one dimension"
+                    )
+        for label, count in counts.items():
+            if count + (label in output) != 2:
+                raise EquationError(
+                    f"index {label!r} of {equation!r} is used {count} times{' and left free' if label in output else ''}, "
+                    f"expected twice to be summed or once to be left free"
+                )
+        self.scale_names = tuple(sorted({name for operand in operands for name in operand.scale_names}))
+
+    @property
+    def fingerprint(self) -> str:
+        names = {id(operand): str(i) for i, operand in enumerate(dict.fromkeys(self.operands))}
+        return self.equation + ";".join(f"{names[id(o)]}:{o.fingerprint}" for o in self.operands)
+
+    def block_length(self, sizes: Any) -> int:
+        from randtensor.dimensions import evaluate_shape
+
+        largest = max((int(np.prod(evaluate_shape(o.dimensions, sizes))) for o in self.operands), default=1)
+        return int(np.clip(2**16 // largest, 1, 64))
+
+    def evaluate(self, draw: Draw) -> Array:
+        import opt_einsum
+
+        arrays = [operand.evaluate(draw) for operand in self.operands]
+        batch = next(c for c in map(chr, range(ord("A"), 0x10000)) if c.isalpha() and c not in self.dimensions)
+        equation = ",".join(batch + term for term in self.terms) + "->" + batch + self.output
+        return np.asarray(opt_einsum.contract(equation, *arrays))

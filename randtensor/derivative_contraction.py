@@ -1,0 +1,276 @@
+"""Contractions of derivative tensors: evaluated without forming any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from randtensor.derivatives import DerivativeTensor
+from randtensor.dimensions import check_factor, evaluate_factor, reciprocal, scale_names
+from randtensor.errors import EquationError, InputError
+from randtensor.planning import Branch, Component, Label, Leaf, components, plan
+from randtensor.probes import basis_vectors, parameter_count, random_vector
+from randtensor.programs.graph import Slot
+from randtensor.programs.parameters import ParameterVector
+from randtensor.quantity import Draw, Quantity
+
+__all__ = ["DerivativeContraction"]
+
+Array = np.ndarray
+Assignment = dict[Label, int]
+
+#: Loops are closed exactly, by a full basis in place of probes, while that takes no more evaluations than this.
+EXACT_EVALUATIONS = 512
+
+#: Independent probes per sample where loops are closed at random: two, so that squares can be estimated without bias.
+DEFAULT_PROBES = 2
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """The vector on a cut edge; the serial number tells repeated probes apart."""
+
+    label: Label
+    vector: ParameterVector
+
+
+class DerivativeContraction(Quantity):
+    """A contraction of derivative tensors of random functions on one parameter space; made by ``rt.einsum``.
+
+    Parameters
+    ----------
+    tensors : the operands.
+    terms : labels of every operand's indices.
+    output : labels that are left free.
+    coefficient : a number, order or term in front.
+    probes : random probes per sample, used where the contraction has loops; 0 closes loops exactly at any cost.
+    root : operand number or label at which the contraction is closed; None chooses the cheapest.
+    """
+
+    def __init__(
+        self,
+        tensors: Sequence[DerivativeTensor],
+        terms: Sequence[Sequence[Label]],
+        output: Sequence[Label],
+        coefficient: tuple[Any, ...] = (),
+        probes: int | None = None,
+        root: int | Label | None = None,
+    ) -> None:
+        self.tensors, self.terms, self.output = tuple(tensors), tuple(map(tuple, terms)), tuple(output)
+        self.coefficient, self.root = coefficient, root
+        if probes is not None and (isinstance(probes, bool) or not isinstance(probes, int) or probes < 0):
+            raise InputError(f"probes is {probes!r}, expected a positive number, or 0 for an exact sum")
+        self._asked_probes = probes
+        self.output_sizes = self._check_labels()
+        self._parameter_terms = [term[len(term) - t.order :] for t, term in zip(self.tensors, self.terms, strict=True)]
+        self.free = tuple(label for label in self.output if label not in self.output_sizes)
+        names = [t.key for t in self.tensors]
+        self._components = [
+            plan(
+                self._parameter_terms,
+                members,
+                [label for label in self.free if any(label in self._parameter_terms[m] for m in members)],
+                root,
+                names,
+            )
+            for members in components(self._parameter_terms)
+        ]
+        self.cuts = tuple(label for component in self._components for label in component.cuts)
+        self.probes = 1 if not self.cuts or probes == 0 or self.free else (probes or DEFAULT_PROBES)
+        self.shape = tuple(self.output_sizes[label] for label in self.output if label in self.output_sizes)
+        names_of_scales = {name for t in self.tensors for name in t.function.scale_names(t.x.shape)}
+        self.scale_names = tuple(sorted(names_of_scales | set(scale_names(coefficient))))
+
+    def _check_labels(self) -> dict[Label, int]:
+        """Sizes of the output-index labels; everything else is a parameter index."""
+        sizes: dict[Label, int] = {}
+        counts: dict[Label, int] = {}
+        for t, term in zip(self.tensors, self.terms, strict=True):
+            if t.outputs is not None:
+                label = term[0]
+                if sizes.setdefault(label, t.outputs) != t.outputs:
+                    raise EquationError(
+                        f"index {_text(label)!r} has sizes {sizes[label]} and {t.outputs}, expected one size per index"
+                    )
+            for label in term[len(term) - t.order :]:
+                counts[label] = counts.get(label, 0) + 1
+        for label in counts.keys() & sizes.keys():
+            raise EquationError(f"index {_text(label)!r} is both an output index and a parameter index, expected one kind")
+        for label, count in counts.items():
+            free = label in self.output
+            if count > 2 or (free and count > 1):
+                raise EquationError(
+                    f"index {_text(label)!r} is used {count} times{' and left free' if free else ''}, "
+                    f"expected twice to be summed or once to be left free"
+                )
+            if count == 1 and not free:
+                raise EquationError(f"index {_text(label)!r} is used once and summed, expected a partner to contract with")
+        spaces = {id(t.function.space) for t in self.tensors if t.order}
+        if len(spaces) > 1:
+            raise EquationError("the operands are derivatives over different parameters, expected functions on one space")
+        return sizes
+
+    @property
+    def fingerprint(self) -> str:
+        numbers = {label: i for i, label in enumerate(dict.fromkeys(label for term in self.terms for label in term))}
+        terms = [[numbers[label] for label in term] for term in self.terms]
+        operands = ";".join(t.fingerprint for t in self.tensors)
+        how = f"{self.probes}/{self.root if isinstance(self.root, int) else numbers.get(self.root)}"
+        return f"{terms}->{[numbers[label] for label in self.output]}:{operands}*{list(map(str, self.coefficient))}:{how}"
+
+    def __mul__(self, factor: Any) -> Any:
+        if isinstance(factor, Quantity):
+            return super().__mul__(factor)
+        return self._copy(coefficient=(*self.coefficient, check_factor(factor)))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, factor: Any) -> Any:
+        if isinstance(factor, Quantity):
+            return super().__truediv__(factor)
+        return self * reciprocal(factor)
+
+    def _copy(self, **changes: Any) -> DerivativeContraction:
+        given: dict[str, Any] = {"coefficient": self.coefficient, "probes": self._asked_probes, "root": self.root}
+        return DerivativeContraction(self.tensors, self.terms, self.output, **(given | changes))
+
+    # Evaluation
+
+    def evaluate(self, draw: Draw) -> Array:
+        if self.free:
+            raise EquationError(
+                f"the parameter index {_text(self.free[0])!r} is free, so the contraction is never formed: "
+                f"take rt.norm of it, or contract it"
+            )
+        factor = self.factor(draw)
+        exact = self._exact_sum(draw)
+        if exact is not None:
+            return factor * (np.repeat(exact[..., None], self.probes, axis=-1) if self.probes > 1 else exact)
+        estimates = [self._closed(draw, probes) for probes in self._random_probes(draw)]
+        return factor * (np.stack(estimates, axis=-1) if self.probes > 1 else estimates[0])
+
+    def factor(self, draw: Draw) -> float:
+        """The coefficient in front, at the sizes of the draw."""
+        return float(np.prod([evaluate_factor(c, draw.sizes) for c in self.coefficient]))
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The trainable arrays that occur."""
+        return tuple(sorted({slot for t in self.tensors for slot in t.function.graph(t.x.shape).slots}))
+
+    def parameter_count(self, draw: Draw) -> int:
+        """Dimension of the parameter space at the sizes of the draw."""
+        return parameter_count(self.tensors[0].function.space, self.slots, draw)
+
+    def _exact_sum(self, draw: Draw) -> Array | None:
+        """The exact value, where loops are absent or a full basis is affordable or demanded."""
+        if not self.cuts:
+            return self._closed(draw, {})
+        if self._asked_probes != 0:
+            if self._asked_probes is not None or self.parameter_count(draw) ** len(self.cuts) > EXACT_EVALUATIONS:
+                return None
+        space = self.tensors[0].function.space
+        total: Array | float = 0.0
+        for vectors in product(*(list(basis_vectors(space, self.slots, draw)) for _ in self.cuts)):
+            total = total + self._closed(draw, dict(zip(self.cuts, vectors, strict=True)))
+        return np.asarray(total)
+
+    def _random_probes(self, draw: Draw) -> Iterator[dict[Label, ParameterVector]]:
+        space = self.tensors[0].function.space
+        for _ in range(self.probes):
+            yield {label: random_vector(space, self.slots, draw) for label in self.cuts}
+
+    def _closed(self, draw: Draw, probes: dict[Label, ParameterVector]) -> Array:
+        """The contraction with given vectors on the cut edges, shape (B, *shape)."""
+        result = np.zeros((draw.batch, *self.shape))
+        for assignment, index in self.assignments():
+            term: Array | float = 1.0
+            for component in self._components:
+                term = term * self._component_value(draw, component, assignment, probes)
+            result[(slice(None), *index)] += term
+        return result
+
+    def assignments(self) -> Iterator[tuple[Assignment, tuple[int, ...]]]:
+        """All values of the output indices, each with the entry of the result it adds to."""
+        labels = list(self.output_sizes)
+        for values in product(*(range(self.output_sizes[label]) for label in labels)):
+            assignment = dict(zip(labels, values, strict=True))
+            yield assignment, tuple(assignment[label] for label in self.output if label in assignment)
+
+    def _component_value(
+        self, draw: Draw, component: Component, assignment: Assignment, probes: dict[Label, ParameterVector]
+    ) -> Array:
+        if len(component.ends) == 2:
+            first, second = (self._vector(draw, end, assignment, probes)[1] for end in component.ends)
+            return first.dot(second)
+        (end,) = component.ends
+        kept, changing = self._directions(draw, end, assignment, probes)
+        tensor = self.tensors[end.operand]
+        values = tensor.value(draw, kept, changing)
+        entry = self._component_index(end, assignment)
+        return values if entry is None else values[:, entry]
+
+    def _component_index(self, branch: Branch, assignment: Assignment) -> int | None:
+        tensor = self.tensors[branch.operand]
+        return None if tensor.outputs is None else assignment[self.terms[branch.operand][0]]
+
+    def _directions(
+        self, draw: Draw, branch: Branch, assignment: Assignment, probes: dict[Label, ParameterVector]
+    ) -> tuple[list[tuple[Any, ParameterVector]], list[tuple[Any, ParameterVector]]]:
+        """What closes a branch: vectors that are the same for all probes, and vectors that are not."""
+        kept, changing = [], []
+        for child in branch.children:
+            if isinstance(child, Leaf):
+                changing.append((("probe", child.label), probes[child.label]))
+                continue
+            name, vector = self._vector(draw, child, assignment, probes)
+            (changing if name[0] == "probed" else kept).append((name, vector))
+        return sorted(kept, key=lambda pair: repr(pair[0])), changing
+
+    def _vector(
+        self, draw: Draw, branch: Branch, assignment: Assignment, probes: dict[Label, ParameterVector]
+    ) -> tuple[tuple[Any, ...], ParameterVector]:
+        """A branch as a vector in parameter space, with a name that is equal for equal vectors."""
+        kept, changing = self._directions(draw, branch, assignment, probes)
+        tensor, entry = self.tensors[branch.operand], self._component_index(branch, assignment)
+        names = tuple(name for name, _ in kept), tuple(name for name, _ in changing)
+        if changing:
+            return ("probed", tensor.key, entry, *names), tensor.vector(draw, kept, entry, changing)
+        name = ("kept", tensor.key, entry, *names)
+        return name, draw.remember((tensor.function.space, name), lambda: tensor.vector(draw, kept, entry))
+
+    @property
+    def open_components(self) -> list[Component]:
+        """The components with free parameter indices; the contraction is their outer product."""
+        return [component for component in self._components if component.free]
+
+    def closed_weight(self, draw: Draw, assignment: Assignment) -> Array:
+        """The coefficient times all components without free parameter indices, shape (B,)."""
+        weight = np.full(draw.batch, self.factor(draw))
+        for component in self._components:
+            if not component.free:
+                weight = weight * self._component_value(draw, component, assignment, {})
+        return weight
+
+    def open_vector(
+        self, draw: Draw, component: Component, assignment: Assignment, vector: ParameterVector | None = None
+    ) -> ParameterVector:
+        """A component as a vector over its first free index; ``vector`` enters at the second, if there is one."""
+        probes = {} if vector is None else {component.free[1]: vector}
+        return self._vector(draw, component.ends[0], assignment, probes)[1]
+
+    def transposed(self, component: Component) -> Component:
+        """A component with two free indices, read the other way; itself if it is symmetric."""
+        first, second = component.free
+        if any(first in term and second in term for term in self._parameter_terms):
+            return component
+        members = next(m for m in components(self._parameter_terms) if component.ends[0].operand in m)
+        return plan(self._parameter_terms, members, (second, first), None, [t.key for t in self.tensors])
+
+
+def _text(label: Label) -> str:
+    return str(label[-1]) if isinstance(label, tuple) else str(label)

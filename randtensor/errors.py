@@ -1,0 +1,32 @@
+"""The exceptions the library raises.
+
+Every message is one sentence that names the argument, the value it had and what was expected.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ActivationError", "EquationError", "InputError", "OrderError", "RandtensorError", "ShapeError"]
+
+
+class RandtensorError(ValueError):
+    """Base class: a request that cannot be honoured as it was written."""
+
+
+class OrderError(RandtensorError):
+    """An order, bound or scale that is ill-formed, or compared where it cannot be."""
+
+
+class ShapeError(RandtensorError):
+    """A size or shape that is not positive, not known at the given scales, or does not fit its neighbour."""
+
+
+class EquationError(RandtensorError):
+    """An einsum equation that does not match its factors."""
+
+
+class ActivationError(RandtensorError):
+    """An activation that is not known, or is not differentiable as often as asked."""
+
+
+class InputError(RandtensorError):
+    """Data from outside (an array, a file, an option) that cannot be used."""

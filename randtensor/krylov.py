@@ -1,0 +1,68 @@
+"""Largest singular values of operators on parameter space, whose vectors are sums of outer products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from randtensor.programs.parameters import ParameterVector
+
+__all__ = ["largest_singular_value"]
+
+Array = np.ndarray
+Operator = Callable[[ParameterVector], ParameterVector]
+
+
+def largest_singular_value(apply: Operator, apply_transposed: Operator, start: ParameterVector, steps: int) -> Array:
+    """Lower bound for the largest singular value of M, by Rayleigh-Ritz over a Krylov space of M^T M.
+
+    1. r_1 = M^T M s for the random start s; then r_{j+1} = M^T M p_j.
+    2. p_j is r_j orthonormalised against p_1, .., p_{j-1}, kept as coefficients over the r's.
+    3. The answer is the square root of the largest eigenvalue of <M p_i, M p_j>.
+
+    The start itself stays outside: a random vector over n^2 parameters is only revealed, and has no known length. The
+    space M^T M K(M^T M, s) it leaves is no worse: its Ritz values obey the same convergence bound, because the extra
+    factor lambda / lambda_max <= 1 only damps the small eigenvalues.
+
+    Parameters
+    ----------
+    apply, apply_transposed : products with M and its transpose, for every sample of a batch.
+    start : random vector.
+    steps : dimension of the Krylov space.
+
+    Returns
+    -------
+    Array of shape (B,).
+    """
+    raw = [apply_transposed(apply(start))]
+    images: list[ParameterVector] = []
+    coefficients: list[Array] = []
+    gram = raw[0].dot(raw[0])[:, None, None]
+    batch = len(gram)
+    projected = np.zeros((batch, steps, steps))
+    for step in range(steps):
+        own = np.zeros((batch, step + 1))
+        own[:, step] = 1.0
+        for _ in range(2):  # twice is enough
+            for k, basis in enumerate(coefficients):
+                overlap = np.einsum("bi,bij,bj->b", basis, gram[:, : k + 1, :], own)
+                own[:, : k + 1] -= overlap[:, None] * basis
+        square = np.einsum("bi,bij,bj->b", own, gram, own)
+        # Below rounding of the Gram matrix the space is exhausted for this sample: a zero vector adds nothing to it.
+        alive = square > 1e-13 * gram[:, step, step]
+        own *= np.where(alive, 1 / np.sqrt(np.where(alive, square, 1.0)), 0.0)[:, None]
+        coefficients.append(own)
+        image = apply(ParameterVector.combination(raw, own))
+        images.append(image)
+        for k, other in enumerate(images):
+            projected[:, k, step] = projected[:, step, k] = other.dot(image)
+        if step + 1 == steps or not alive.any():
+            break
+        raw.append(apply_transposed(image))
+        overlaps = np.stack([vector.dot(raw[-1]) for vector in raw], axis=1)
+        grown = np.zeros((batch, step + 2, step + 2))
+        grown[:, :-1, :-1] = gram
+        grown[:, -1, :] = grown[:, :, -1] = overlaps
+        gram = grown
+    return np.sqrt(np.maximum(np.linalg.eigvalsh(projected)[:, -1], 0.0))

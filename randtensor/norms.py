@@ -1,0 +1,240 @@
+"""Norms of tensors and of contractions with free indices.
+
+Injective (subordinate, spectral) norms: absolute value of a number, Euclidean length of a vector, largest singular value of
+a matrix; they multiply over tensor products. Contractions of derivative tensors are measured without forming them.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from randtensor._blas import single_threaded_blas
+from randtensor.contraction import einsum
+from randtensor.derivative_contraction import DerivativeContraction
+from randtensor.derivatives import DerivativeTensor
+from randtensor.errors import EquationError, InputError
+from randtensor.krylov import largest_singular_value
+from randtensor.planning import Component
+from randtensor.probes import random_vector
+from randtensor.programs.parameters import ParameterVector
+from randtensor.quantity import Draw, Quantity, Sizes, resolve_sizes
+from randtensor.seeding import Seed, block_generator, root_sequence
+from randtensor.tensors import RandomTensor
+
+__all__ = ["Bracket", "norm"]
+
+Array = np.ndarray
+
+#: Krylov steps of an operator norm, each one product with the matrix and one with its transpose.
+STEPS = 20
+
+
+def norm(tensor: Any, kind: str = "injective", *, steps: int = STEPS, probes: int | None = None) -> Quantity:
+    """The norm of a random tensor, a derivative tensor or a contraction, as a random quantity.
+
+    Parameters
+    ----------
+    tensor : with any number of free indices.
+    kind : "injective" or "frobenius". For contractions of derivatives with one free parameter index both are the
+        Euclidean length and exact. With two, the injective norm is the largest singular value: its sample is the Ritz
+        value over a Krylov space of dimension ``steps`` from a random start, a lower bound, and
+        ``.bracket()`` states an upper one. The Frobenius norm is found from its square, which is exact in small
+        parameter spaces and estimated without bias by random probes in large ones: use the statistic "rms".
+    steps, probes : effort spent.
+
+    Raises
+    ------
+    InputError : an unknown kind or effort.
+    EquationError : an injective norm over three or more parameter indices of derivatives.
+
+    Examples
+    --------
+    >>> import randtensor as rt
+    >>> n = rt.Scale("n")
+    >>> f = rt.networks.two_layer(inputs=2, width=n)
+    >>> H = f.derivative([1.0, 1.0], order=2)
+    >>> rt.norm(H, "injective").sample(4096, size=2, rng=0).shape
+    (2,)
+    """
+    if kind not in ("injective", "frobenius"):
+        raise InputError(f"kind is {kind!r}, expected 'injective' or 'frobenius'")
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise InputError(f"steps is {steps!r}, expected a positive integer")
+    if isinstance(tensor, DerivativeTensor):
+        tensor = tensor.contraction()
+    if isinstance(tensor, DerivativeContraction):
+        largest = max((len(c.free) for c in tensor.open_components), default=0)
+        if kind == "frobenius" and largest > 1:
+            return FrobeniusNorm(tensor, probes)
+        if largest > 2:
+            raise EquationError(
+                f"the tensor has {largest} connected free parameter indices, expected at most 2 for the injective norm: "
+                f"take the Frobenius norm, or contract it further"
+            )
+        return DerivativeNorm(tensor, steps)
+    if isinstance(tensor, Quantity):
+        return DenseNorm(tensor, kind)
+    raise InputError(f"tensor is {tensor!r}, expected a random tensor, a derivative tensor or a contraction")
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Two-sided bounds on operator norms.
+
+    ``lower`` always holds; each ``upper`` fails with probability at most ``failure`` over the random start.
+    """
+
+    lower: Array
+    upper: Array
+    failure: float
+
+
+class DerivativeNorm(Quantity):
+    """Injective norm of a contraction of derivatives with free parameter indices: a product over its components."""
+
+    def __init__(self, tensor: DerivativeContraction, steps: int) -> None:
+        self.tensor, self.steps = tensor, steps
+        self.scale_names, self.shape = tensor.scale_names, tensor.shape
+        if any(label not in tensor.output for label in tensor.output_sizes):
+            summed = next(label for label in tensor.output_sizes if label not in tensor.output)
+            raise EquationError(f"the output index {summed!r} is summed under a norm, expected it to be left free")
+
+    @property
+    def fingerprint(self) -> str:
+        return f"norm{self.steps}({self.tensor.fingerprint})"
+
+    def block_length(self, sizes: Sizes) -> int:
+        return self.tensor.block_length(sizes)
+
+    def evaluate(self, draw: Draw) -> Array:
+        return self._bounds(draw, failure=None)[0]
+
+    def bracket(self, n: Any = None, size: int = 1, *, rng: Seed = None, failure: float = 1e-6) -> Bracket:
+        """Lower and upper bounds for the samples that ``sample`` returns with the same arguments.
+
+        The upper bound follows from the convergence of Krylov spaces from a uniformly random start in N dimensions
+        (Kuczynski & Wozniakowski 1992, theorem 4.1(b)): a relative gap eps of the largest eigenvalue after k steps has
+        probability at most 1.648 sqrt(N) exp(-sqrt(eps) (2k - 1)).
+
+        Parameters
+        ----------
+        failure : probability that an upper bound is wrong, in (0, 1).
+        """
+        if not 0 < failure < 1:
+            raise InputError(f"failure is {failure!r}, expected a probability between 0 and 1")
+        sizes, root = resolve_sizes(self.scale_names, n), root_sequence(rng)
+        lowers, uppers = [], []
+        with single_threaded_blas():
+            for block in range(-(-size // self.block_length(sizes))):
+                generator = block_generator(root, self.fingerprint, sizes, block)
+                lower, upper = self._bounds(Draw(sizes, self.block_length(sizes), generator), failure)
+                lowers.append(lower)
+                uppers.append(upper)
+        return Bracket(np.concatenate(lowers)[:size], np.concatenate(uppers)[:size], failure)
+
+    def _bounds(self, draw: Draw, failure: float | None) -> tuple[Array, Array]:
+        lower = np.zeros((draw.batch, *self.shape))
+        upper = np.zeros((draw.batch, *self.shape))
+        for assignment, index in self.tensor.assignments():
+            low = high = np.abs(self.tensor.closed_weight(draw, assignment))
+            for component in self.tensor.open_components:
+                if len(component.free) == 1:
+                    vector = self.tensor.open_vector(draw, component, assignment)
+                    length = np.sqrt(np.maximum(vector.dot(vector), 0.0))
+                    low, high = low * length, high * length
+                else:
+                    ritz, gap = self._operator_norm(draw, component, assignment, failure)
+                    low, high = low * ritz, high * ritz * gap
+            lower[(slice(None), *index)] = low
+            upper[(slice(None), *index)] = high
+        return lower, upper
+
+    def _operator_norm(
+        self, draw: Draw, component: Component, assignment: Any, failure: float | None
+    ) -> tuple[Array, float]:
+        tensor = self.tensor
+        other = tensor.transposed(component)
+
+        def apply(vector: ParameterVector) -> ParameterVector:
+            return tensor.open_vector(draw, component, assignment, vector)
+
+        def apply_transposed(vector: ParameterVector) -> ParameterVector:
+            return tensor.open_vector(draw, other, assignment, vector)
+
+        space = tensor.tensors[0].function.space
+        start = random_vector(space, tensor.slots, draw)
+        dimension = tensor.parameter_count(draw)
+        steps = min(self.steps, dimension)
+        ritz = largest_singular_value(apply, apply_transposed, start, steps)
+        if failure is None or steps == dimension:
+            return ritz, 1.0
+        gap = (np.log(1.648 * np.sqrt(dimension) / failure) / (2 * steps - 1)) ** 2
+        return ritz, float(1 / np.sqrt(1 - gap)) if gap < 1 else np.inf
+
+
+class FrobeniusNorm(Quantity):
+    """Frobenius norm of a contraction of derivatives, from its square."""
+
+    def __init__(self, tensor: DerivativeContraction, probes: int | None) -> None:
+        letters = "".join(chr(ord("a") + i) for i in range(len(tensor.output)))
+        kept = "".join(c for c, label in zip(letters, tensor.output, strict=True) if label not in tensor.free)
+        self.square: DerivativeContraction = einsum(f"{letters},{letters}->{kept}", tensor, tensor, probes=probes)
+        self.scale_names, self.shape = tensor.scale_names, self.square.shape
+
+    @property
+    def fingerprint(self) -> str:
+        return f"frobenius({self.square.fingerprint})"
+
+    def evaluate(self, draw: Draw) -> Array:
+        squares = self.square.evaluate(draw)
+        return np.sqrt(np.maximum(squares.mean(axis=-1) if self.square.probes > 1 else squares, 0.0))
+
+
+class DenseNorm(Quantity):
+    """Norm of a tensor that is drawn whole: spectral norms exactly, injective norms of higher order from below."""
+
+    def __init__(self, tensor: Quantity, kind: str) -> None:
+        self.tensor, self.kind, self.scale_names = tensor, kind, tensor.scale_names
+        if tensor.probes > 1:
+            raise InputError("tensor is only estimated, with random probes, expected one that is known exactly (probes=0)")
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self.kind}({self.tensor.fingerprint})"
+
+    def block_length(self, sizes: Sizes) -> int:
+        return self.tensor.block_length(sizes) if not isinstance(self.tensor, RandomTensor) else 1
+
+    def evaluate(self, draw: Draw) -> Array:
+        entries = self.tensor.evaluate(draw)
+        if self.kind == "frobenius" or entries.ndim <= 2:
+            return np.asarray(np.sqrt((entries.reshape(len(entries), -1) ** 2).sum(axis=1)))
+        if entries.ndim == 3:
+            return np.asarray(np.linalg.norm(entries, ord=2, axis=(1, 2)))
+        return np.array([_power_iteration(entry, draw.generator) for entry in entries])
+
+
+def _power_iteration(entries: Array, generator: np.random.Generator, starts: int = 8, sweeps: int = 60) -> float:
+    """Best local maximum of the multilinear form over unit vectors, from several random starts: a lower bound."""
+    best = 0.0
+    for _ in range(starts):
+        vectors = [generator.standard_normal(size) for size in entries.shape]
+        vectors = [v / np.linalg.norm(v) for v in vectors]
+        value = 0.0
+        for _ in range(sweeps):
+            previous = value
+            for axis in range(entries.ndim):
+                image = entries
+                for other in reversed(range(entries.ndim)):
+                    if other != axis:
+                        image = np.tensordot(image, vectors[other], axes=(other, 0))
+                value = float(np.linalg.norm(image))
+                vectors[axis] = image / value if value else vectors[axis]
+            if value - previous <= 1e-8 * value:
+                break
+        best = max(best, value)
+    return best

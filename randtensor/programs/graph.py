@@ -1,0 +1,84 @@
+"""Programs as graphs: what a traced forward function computes, without numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+__all__ = ["Graph", "Node", "Slot"]
+
+#: One trainable array: the parameter's name and the leading indices that select a slice of it.
+Slot = tuple[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of a program.
+
+    ``operation`` is one of input, constant, parameter, matvec, elementwise, add, multiply, scale, shift, dot, sum, take,
+    stack; ``arguments`` are positions of earlier nodes; ``shape`` holds symbolic dimensions.
+    ``level`` counts the matrix products on the longest path to the node: products of one matrix on one level can be
+    revealed together. ``trainable`` says whether the value depends on a parameter at all.
+    """
+
+    operation: str
+    arguments: tuple[int, ...]
+    shape: tuple[Any, ...]
+    attribute: Any
+    level: int
+    trainable: bool
+
+
+@dataclass
+class Graph:
+    """A program for inputs of one shape."""
+
+    input_shape: tuple[int, ...]
+    nodes: list[Node] = field(default_factory=list)
+    output: int = -1
+    #: slots used as vectors or scalars, and slots used as matrices, with their symbolic shapes
+    arrays: dict[Slot, tuple[Any, ...]] = field(default_factory=dict)
+    matrices: dict[Slot, tuple[Any, ...]] = field(default_factory=dict)
+
+    def append(self, operation: str, arguments: tuple[int, ...], shape: tuple[Any, ...], attribute: Any = None) -> int:
+        """Add a node; its level and trainability follow from its arguments."""
+        level = max((self.nodes[i].level for i in arguments), default=0) + int(operation == "matvec")
+        trainable = operation in ("parameter", "matvec") or any(self.nodes[i].trainable for i in arguments)
+        self.nodes.append(Node(operation, arguments, shape, attribute, level, trainable))
+        return len(self.nodes) - 1
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """All trainable arrays, in a fixed order."""
+        return tuple(sorted({*self.arrays, *self.matrices}))
+
+    @cached_property
+    def schedule(self) -> list[tuple[list[list[int]], list[int]]]:
+        """How the finished program is evaluated. Per level: groups of matrix products that share their matrix, then the other nodes in order."""
+        levels = max((node.level for node in self.nodes), default=0)
+        plan: list[tuple[list[list[int]], list[int]]] = []
+        for level in range(levels + 1):
+            groups: dict[Any, list[int]] = {}
+            others = []
+            for position, node in enumerate(self.nodes):
+                if node.level != level:
+                    continue
+                if node.operation == "matvec":
+                    groups.setdefault(node.attribute, []).append(position)
+                else:
+                    others.append(position)
+            plan.append((list(groups.values()), others))
+        return plan
+
+    def fingerprint(self) -> str:
+        """Text that identifies the computation."""
+        text = repr([(n.operation, n.arguments, n.shape, _text(n.attribute)) for n in self.nodes]) + repr(self.output)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _text(attribute: Any) -> str:
+    if hasattr(attribute, "tobytes"):
+        return hashlib.sha256(attribute.tobytes()).hexdigest()[:16]
+    return str(getattr(attribute, "name", attribute))

@@ -1,0 +1,163 @@
+"""Quantities: whatever has a law at each size of its scales, and can be sampled there."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from randtensor._blas import single_threaded_blas
+from randtensor.errors import InputError, ShapeError
+from randtensor.seeding import Seed, block_generator, root_sequence
+
+__all__ = ["Draw", "Quantity", "Sizes", "resolve_sizes"]
+
+Sizes = Mapping[str, int]
+
+
+class Draw:
+    """The randomness of one block of samples: each random object met is drawn once and then remembered.
+
+    Everything evaluated on one draw shares the same random objects, so a matrix that occurs in two contractions is the
+    same matrix in both.
+
+    Parameters
+    ----------
+    sizes : mapping from scale name to its integer size.
+    batch : number of independent samples in the block.
+    generator : source of the block's randomness.
+    """
+
+    def __init__(self, sizes: Sizes, batch: int, generator: np.random.Generator) -> None:
+        self.sizes = dict(sizes)
+        self.batch = batch
+        self.generator = generator
+        self._memory: dict[Any, Any] = {}
+
+    def remember(self, key: Any, make: Any) -> Any:
+        """The object stored under ``key``; made by ``make()`` the first time it is asked for."""
+        if key not in self._memory:
+            self._memory[key] = make()
+        return self._memory[key]
+
+
+    def recall(self, key: Any) -> Any:
+        """The object stored under ``key``, or None if it was never made."""
+        return self._memory.get(key)
+
+
+class Quantity(ABC):
+    """A random scalar, or array of fixed shape, with a law at each size of its scales."""
+
+    #: names of the scales on which the law depends
+    scale_names: tuple[str, ...] = ()
+    #: shape of one sample
+    shape: tuple[int, ...] = ()
+    #: independent unbiased estimates per sample, on a further last axis of ``evaluate`` when there are several
+    probes: int = 1
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Stable text that identifies the law; it keys the random streams."""
+
+    @abstractmethod
+    def evaluate(self, draw: Draw) -> np.ndarray:
+        """One block of samples on the randomness of ``draw``, shape ``(draw.batch, *self.shape)``.
+
+        With ``probes > 1`` a last axis of that length holds independent estimates that are unbiased given the draw.
+        """
+
+    def block_length(self, sizes: Sizes) -> int:
+        """Samples per seeded block at these sizes; it depends on nothing else, so that results never do.
+
+        Small problems are batched to hide the interpreter's overhead, large ones are drawn one by one.
+        """
+        largest = max(sizes.values(), default=1)
+        return int(np.clip(2**15 // largest, 1, 128))
+
+    def sample_block(self, sizes: Sizes, block: int, root: np.random.SeedSequence) -> np.ndarray:
+        """Block number ``block`` of the sample stream at these sizes, as ``evaluate`` returns it."""
+        generator = block_generator(root, self.fingerprint, sizes, block)
+        return self.evaluate(Draw(sizes, self.block_length(sizes), generator))
+
+    def sample(self, n: int | Mapping[Any, int] | None = None, size: int = 1, *, rng: Seed = None) -> np.ndarray:
+        """Independent samples, shape ``(size, *shape)``.
+
+        Parameters
+        ----------
+        n : size of the scale, or a mapping from scales (or their names) to sizes; None if there is no scale.
+        size : number of samples. The first samples do not depend on it.
+        rng : integer seed, ``SeedSequence``, ``Generator`` or None.
+
+        Raises
+        ------
+        ShapeError : a size that is missing or not a positive integer.
+        InputError : ``size`` or ``rng`` of the wrong kind.
+        """
+        sizes = resolve_sizes(self.scale_names, n)
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            raise InputError(f"size is {size!r}, expected a positive integer number of samples")
+        root = root_sequence(rng)
+        blocks = -(-int(size) // self.block_length(sizes))
+        with single_threaded_blas():
+            parts = [self.sample_block(sizes, block, root) for block in range(blocks)]
+        samples = np.concatenate(parts)[:size]
+        return samples.mean(axis=-1) if self.probes > 1 else samples
+
+    def __add__(self, other: Any) -> Any:
+        return _arithmetic("+", self, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return _arithmetic("-", self, other)
+
+    def __mul__(self, other: Any) -> Any:
+        return _arithmetic("*", self, other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _arithmetic("/", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _arithmetic("+", other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _arithmetic("-", other, self)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _arithmetic("*", other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _arithmetic("/", other, self)
+
+
+def _arithmetic(symbol: str, left: Any, right: Any) -> Quantity:
+    from randtensor.combination import arithmetic
+
+    return arithmetic(symbol, left, right)
+
+
+def resolve_sizes(scale_names: tuple[str, ...], n: int | Mapping[Any, int] | None) -> dict[str, int]:
+    """Sizes by scale name from what a caller gave as ``n``.
+
+    >>> resolve_sizes(("n",), 16)
+    {'n': 16}
+    """
+    if isinstance(n, Mapping):
+        given = {str(getattr(scale, "name", scale)): size for scale, size in n.items()}
+    elif n is None:
+        given = {}
+    elif len(scale_names) <= 1:
+        given = {name: n for name in scale_names}
+    else:
+        names = ", ".join(scale_names)
+        raise ShapeError(f"n is {n!r}, but the quantity has several scales ({names}): give a size for each as a mapping")
+    missing = [name for name in scale_names if name not in given]
+    if missing:
+        raise ShapeError(f"n is {n!r}, expected a size for the scale {missing[0]!r}")
+    for name in scale_names:
+        size = given[name]
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            raise ShapeError(f"n is {size!r} for the scale {name!r}, expected a positive integer")
+    return {name: int(given[name]) for name in scale_names}

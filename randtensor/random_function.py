@@ -1,0 +1,253 @@
+"""Random functions: plain forward code over random parameters."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from randtensor.dimensions import Dimension, evaluate_shape, scale_names, scales_of, show
+from randtensor.errors import InputError, ShapeError
+from randtensor.orders import Term
+from randtensor.programs.graph import Graph, Slot
+from randtensor.programs.trace import trace
+from randtensor.quantity import Draw
+from randtensor.revealed import RandomMatrix
+from randtensor.tensors import Fixed, RandomTensor
+
+if TYPE_CHECKING:
+    from randtensor.derivatives import DerivativeTensor
+
+__all__ = ["ParameterSpace", "RandomFunction", "program"]
+
+Array = np.ndarray
+
+
+class ParameterSpace:
+    """Named random parameters; functions on one space share them, sample by sample.
+
+    ``sizes`` fixes scales that the parameters themselves no longer carry (parameters given as arrays).
+    """
+
+    def __init__(self, tensors: Mapping[str, RandomTensor], sizes: Mapping[str, int] | None = None) -> None:
+        for name, tensor in tensors.items():
+            if not isinstance(tensor, RandomTensor):
+                raise ShapeError(f"parameter {name!r} is {tensor!r}, expected a random tensor such as rt.gaussian(n, n)")
+        self.tensors = dict(tensors)
+        self.sizes = dict(sizes or {})
+
+    @property
+    def shapes(self) -> dict[str, tuple[Dimension, ...]]:
+        """Symbolic shapes by name."""
+        return {name: tensor.dimensions for name, tensor in self.tensors.items()}
+
+    def sample(self, draw: Draw) -> SampledParameters:
+        """The parameters of one block of samples."""
+        sampled: SampledParameters = draw.remember(self, lambda: SampledParameters(self, draw))
+        return sampled
+
+
+class SampledParameters:
+    """Parameters of one block of samples, each drawn when it is first met."""
+
+    def __init__(self, space: ParameterSpace, draw: Draw) -> None:
+        self.batch = draw.batch
+        self.sizes = {**draw.sizes, **space.sizes}
+        self._space, self._draw = space, draw
+
+    def _slice(self, slot: Slot) -> tuple[RandomTensor, tuple[int, ...]]:
+        name, indices = slot
+        tensor = self._space.tensors[name]
+        return tensor.slice(indices), evaluate_shape(tensor.dimensions[len(indices) :], self.sizes)
+
+    def array(self, slot: Slot) -> Array:
+        """A vector or scalar parameter, shape (batch, *shape)."""
+        tensor, shape = self._slice(slot)
+        result: Array = self._draw.remember(
+            (self._space, slot), lambda: tensor.draw(shape, self.batch, self.sizes, self._draw.generator)
+        )
+        return result
+
+    def matrix(self, slot: Slot) -> RandomMatrix:
+        """A matrix parameter."""
+        tensor, shape = self._slice(slot)
+        result: RandomMatrix = self._draw.remember(
+            (self._space, slot), lambda: tensor.matrix(shape, self.batch, self.sizes, self._draw.generator)
+        )
+        return result
+
+
+class RandomFunction:
+    """A function of an input and of random parameters, given by plain forward code.
+
+    Made by ``rt.program`` or by ``rt.networks``; every function of this kind can be differentiated any number of times
+    with respect to its parameters, contracted, and sampled at any size of its scales.
+    """
+
+    def __init__(self, forward: Callable[[Any, Any], Any], space: ParameterSpace, name: str = "f") -> None:
+        self.forward, self.space, self.name = forward, space, name
+        self._graphs: dict[tuple[int, ...], Graph] = {}
+
+    def graph(self, shape: tuple[int, ...]) -> Graph:
+        """The traced program for inputs of this shape."""
+        if shape not in self._graphs:
+            self._graphs[shape] = trace(self.forward, self.space.shapes, shape)
+        return self._graphs[shape]
+
+    def outputs(self, shape: tuple[int, ...]) -> int | None:
+        """Length of the output for inputs of this shape; None for a scalar."""
+        graph = self.graph(shape)
+        output = graph.nodes[graph.output].shape
+        return int(output[0]) if output else None
+
+    def scale_names(self, shape: tuple[int, ...]) -> tuple[str, ...]:
+        """Scales the law depends on, for inputs of this shape."""
+        factors = [node.attribute for node in self.graph(shape).nodes if node.operation in ("scale", "shift")]
+        names = {*scale_names(factors), *(name for tensor in self.space.tensors.values() for name in tensor.scale_names)}
+        return tuple(sorted(names - self.space.sizes.keys()))
+
+    def fingerprint(self, shape: tuple[int, ...]) -> str:
+        """Text that identifies the function's law."""
+        parameters = [f"{name}:{tensor.fingerprint}" for name, tensor in self.space.tensors.items()]
+        text = self.graph(shape).fingerprint() + ";".join(parameters) + repr(sorted(self.space.sizes.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def derivative(self, x: Any, order: int = 1) -> DerivativeTensor:
+        """The derivative tensor of some order with respect to all parameters, at input ``x``; it is never formed.
+
+        Parameters
+        ----------
+        x : input, as the forward code expects it.
+        order : number of derivatives; 0 is the function's value itself.
+
+        Raises
+        ------
+        InputError : x is not an array of finite numbers, or the order is not a non-negative integer.
+        ShapeError : the program does not accept inputs of this shape.
+        """
+        from randtensor.derivatives import DerivativeTensor
+
+        return DerivativeTensor(self, check_input(x), order)
+
+    def __call__(self, x: Any) -> DerivativeTensor:
+        """The value at ``x``: the derivative of order 0."""
+        return self.derivative(x, 0)
+
+    def then(self, outer: Callable[[Any], Any], name: str = "g") -> RandomFunction:
+        """The composition ``outer(f(x))``, on the same parameters.
+
+        >>> import randtensor as rt
+        >>> f = rt.networks.two_layer(inputs=2, width=rt.Scale("n"))
+        >>> squared = f.then(rt.square)
+        >>> squared.space is f.space
+        True
+        """
+        forward = self.forward
+        return RandomFunction(lambda p, x: outer(forward(p, x)), self.space, f"{name}({self.name})")
+
+    def at(self, **arrays: Any) -> RandomFunction:
+        """The same function at given dense parameters; sizes of the scales are read off the arrays.
+
+        Raises
+        ------
+        ShapeError : a parameter is missing, unknown, or of a shape that fits no size of the scales.
+
+        Examples
+        --------
+        >>> import numpy as np, randtensor as rt
+        >>> n = rt.Scale("n")
+        >>> @rt.program(v=rt.gaussian(n))
+        ... def f(p, x):
+        ...     return p.v @ rt.tanh(p.v * x[0]) / n**0.5
+        >>> f.at(v=np.ones(4))([0.5]).sample().round(6).tolist()
+        [0.924234]
+        """
+        unknown = sorted(arrays.keys() ^ self.space.tensors.keys())
+        if unknown:
+            expected = ", ".join(self.space.tensors)
+            raise ShapeError(f"{unknown[0]!r} is missing or unknown among the given arrays, expected {expected}")
+        fixed = {name: Fixed(array) for name, array in arrays.items()}
+        sizes: dict[str, int] = {}
+        for name, tensor in self.space.tensors.items():
+            _match_shape(name, tensor.dimensions, fixed[name].entries.shape, sizes)
+        return RandomFunction(self.forward, ParameterSpace(fixed, sizes), self.name)
+
+
+def program(**parameters: RandomTensor) -> Callable[[Callable[[Any, Any], Any]], RandomFunction]:
+    """Turn a forward function into a random function of its parameters.
+
+    Parameters
+    ----------
+    parameters : random tensors by name. Inside the function, ``p.W @ h``, ``p.W.T @ h`` and ``h @ p.W`` multiply by
+        a matrix, vectors are used like values, and stacks of arrays are indexed, ``p.W[k] @ h``.
+
+    Returns
+    -------
+    A decorator. The decorated function takes ``(p, x)`` and returns a scalar, a vector of fixed length or a list of
+    scalars; it may use + - * / **, @, indexing of axes of fixed size, Python loops and lists, and the functions
+    ``rt.tanh``, ``rt.erf``, ..., ``rt.sum`` and ``rt.mean``.
+
+    Raises
+    ------
+    ShapeError : a parameter is not a random tensor; shapes in the program do not fit (when first used).
+
+    Examples
+    --------
+    A recurrent network that reads a sequence with one shared matrix:
+
+    >>> import numpy as np, randtensor as rt
+    >>> n = rt.Scale("n")
+    >>> @rt.program(U=rt.gaussian(n, 2), W=rt.gaussian(n, n), v=rt.gaussian(n))
+    ... def f(p, x):
+    ...     h = rt.tanh(p.U @ x[0])
+    ...     for step in x[1:]:
+    ...         h = rt.tanh(p.W @ h / n**0.5 + p.U @ step)
+    ...     return p.v @ h / n**0.5
+    >>> g = f.derivative(np.ones((3, 2)))
+    >>> kernel = rt.einsum("a,a->", g, g)
+    >>> kernel.sample(1000, size=2, rng=0).shape
+    (2,)
+    """
+
+    def decorate(function: Callable[[Any, Any], Any]) -> RandomFunction:
+        return RandomFunction(function, ParameterSpace(parameters), getattr(function, "__name__", "f"))
+
+    return decorate
+
+
+def check_input(x: Any) -> Array:
+    """An input as an array of finite numbers.
+
+    Raises
+    ------
+    InputError : anything else.
+    """
+    try:
+        array = np.array(x, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"x is {x!r}, expected an array of numbers") from error
+    if not np.isfinite(array).all():
+        raise InputError(f"x has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected finite numbers")
+    array.setflags(write=False)
+    return array
+
+
+def _match_shape(name: str, dimensions: tuple[Dimension, ...], shape: tuple[int, ...], sizes: dict[str, int]) -> None:
+    """Check an array against a symbolic shape, learning the sizes of scales on the way."""
+    wrong = ShapeError(f"parameter {name!r} has shape {shape}, expected {show(dimensions)}" + (f" at {sizes}" if sizes else ""))
+    if len(dimensions) != len(shape):
+        raise wrong
+    for dimension, size in zip(dimensions, shape, strict=True):
+        if isinstance(dimension, Term):
+            unknown = [scale for scale in scales_of(dimension) if scale.name not in sizes]
+            if len(unknown) == 1 and len(scales_of(dimension)) == 1:
+                power = float(dimension.order.exponents(unknown[0])[0])
+                sizes[unknown[0].name] = round((size / float(dimension.coefficient)) ** (1 / power))
+            elif unknown:
+                continue
+            if evaluate_shape((dimension,), sizes)[0] != size:
+                raise wrong
+        elif dimension != size:
+            raise wrong

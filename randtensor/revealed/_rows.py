@@ -1,0 +1,144 @@
+"""Linear algebra on blocks of long rows, the kernel shared by all revealed ensembles.
+
+Everything here acts on arrays of shape (batch, rows, length) with long rows. Products are taken over column panels
+that stay in cache: the skinny matrix products of a BLAS lose a factor of five once a row outgrows it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+#: Columns per panel: a dozen rows of this many float64 fit a 2 MiB cache.
+PANEL = 2**14
+
+#: A residual below this multiple of the vector's length counts as rounding noise.
+DEPENDENT = 1e-12
+
+#: "Twice is enough" (Giraud, Langou & Rozloznik 2005): a second pass only after this much cancellation.
+CANCELLATION = 0.1
+
+
+def inner(left: Array, right: Array) -> Array:
+    """All inner products of rows: shapes (B, r, n) and (B, k, n) give (B, r, k)."""
+    length = left.shape[-1]
+    transposed = right.swapaxes(-1, -2)
+    if length <= PANEL:
+        return np.matmul(left, transposed)
+    total = np.zeros((left.shape[0], left.shape[1], right.shape[1]))
+    for start in range(0, length, PANEL):
+        stop = start + PANEL
+        total += np.matmul(left[..., start:stop], transposed[:, start:stop])
+    return total
+
+
+def combine(coefficients: Array, rows: Array, out: Array | None = None) -> Array:
+    """Linear combinations of rows: shapes (B, r, k) and (B, k, n) give (B, r, n)."""
+    length = rows.shape[-1]
+    if out is None:
+        out = np.empty((coefficients.shape[0], coefficients.shape[1], length))
+    for start in range(0, length, PANEL):
+        stop = start + PANEL
+        np.matmul(coefficients, rows[..., start:stop], out=out[..., start:stop])
+    return out
+
+
+def add_combination(target: Array, coefficients: Array, rows: Array) -> None:
+    """``target += coefficients @ rows`` in place."""
+    for start in range(0, rows.shape[-1], PANEL):
+        stop = start + PANEL
+        target[..., start:stop] += np.matmul(coefficients, rows[..., start:stop])
+
+
+def row_norms(rows: Array) -> Array:
+    """Euclidean lengths of rows, without overflow or underflow for any representable row of moderate spread."""
+    square = np.vecdot(rows, rows)
+    safe = (square > 1e-280) & (square < 1e280)
+    if safe.all():
+        return np.sqrt(square)
+    largest = np.abs(rows).max(axis=-1, initial=0.0)
+    scale = np.where(largest > 0, largest, 1.0)
+    scaled = rows / scale[..., None]
+    return scale * np.sqrt(np.vecdot(scaled, scaled))
+
+
+class Rows:
+    """A growing list of rows of one length, for every sample of a batch.
+
+    The buffer grows geometrically, so appending costs amortised O(length) and reading the rows copies nothing.
+    """
+
+    def __init__(self, batch: int, length: int, capacity: int = 4) -> None:
+        self._buffer = np.empty((batch, capacity, length))
+        self.count = 0
+
+    @property
+    def rows(self) -> Array:
+        """View of the rows so far, shape (batch, count, length)."""
+        return self._buffer[:, : self.count]
+
+    @property
+    def last(self) -> Array:
+        """View of the row appended last, shape (batch, length)."""
+        return self._buffer[:, self.count - 1]
+
+    def append(self, block: Array) -> None:
+        """Append rows given as (batch, r, length)."""
+        batch, added, length = block.shape
+        needed = self.count + added
+        if needed > self._buffer.shape[1]:
+            grown = np.empty((batch, max(needed, 2 * self._buffer.shape[1]), length))
+            grown[:, : self.count] = self.rows
+            self._buffer = grown
+        self._buffer[:, self.count : needed] = block
+        self.count = needed
+
+
+def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
+    """Extend an orthonormal basis until it spans the vectors, by Gram-Schmidt with selective second passes.
+
+    Parameters
+    ----------
+    basis : orthonormal rows, extended in place. A sample whose vector was already in the span gets a row of zeros
+        where other samples of the batch get a new direction: a zero row is orthogonal to everything and changes no
+        answer, so no sample needs a branch of its own.
+    vectors : shape (B, r, n); overwritten.
+
+    Returns
+    -------
+    coefficients : shape (B, r, count), with ``vectors = coefficients @ basis.rows`` to rounding.
+    alive : shape (B, new rows), false where the new row is zero.
+    """
+    batch, count, _ = vectors.shape
+    old = basis.count
+    lengths = row_norms(vectors)
+    coefficients = np.zeros((batch, count, old + count))
+    if old:
+        coefficients[:, :, :old] = inner(vectors, basis.rows)
+        add_combination(vectors, -coefficients[:, :, :old], basis.rows)
+    alive = []
+    for j in range(count):
+        residual = vectors[:, j : j + 1]
+        start, passes = old, 0
+        while True:
+            rows = basis.rows[:, start:]
+            if rows.shape[1]:
+                overlap = inner(residual, rows)
+                add_combination(residual, -overlap, rows)
+                coefficients[:, j : j + 1, start : basis.count] += overlap
+            norm = row_norms(residual)[:, 0]
+            passes += 1
+            # The first round met only the rows of this block; after cancellation repeat against the whole basis.
+            lost = (norm < CANCELLATION * lengths[:, j]) & (norm > DEPENDENT * lengths[:, j])
+            if passes == 2 or not lost.any():
+                break
+            start = 0
+        kept = norm > DEPENDENT * lengths[:, j]
+        if kept.any():
+            residual *= np.divide(1.0, norm, out=np.zeros_like(norm), where=kept)[:, None, None]
+            coefficients[:, j, basis.count] = np.where(kept, norm, 0.0)
+            basis.append(residual)
+            alive.append(kept)
+    mask = np.stack(alive, axis=1) if alive else np.zeros((batch, 0), dtype=bool)
+    return coefficients[:, :, : basis.count], mask

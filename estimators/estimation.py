@@ -47,6 +47,9 @@ class Estimate:
     dof: float
     draws: NDArray[Any] | None = field(default=None, repr=False, compare=False)
 
+    def __str__(self) -> str:
+        return f"{self.statistic} {self.value:.6g} ± {self.error:.2g} ({self.samples} samples)"
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval; on the logarithmic scale for statistics that cannot be negative.
 

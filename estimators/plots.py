@@ -54,7 +54,7 @@ def plot_scaling(
         each.xaxis.set_minor_formatter(NullFormatter())
         each.xaxis.set_major_formatter(FuncFormatter(_size_label))
         each.spines[["top", "right"]].set_visible(False)
-        each.tick_params(labelsize=9)
+        each.tick_params(labelsize=9, which="both")
     axes[-1].set_xlabel(_label(result.scale))
     return axes
 
@@ -69,14 +69,14 @@ def _draw_values(ax: Axes, result: Scaling, level: float) -> None:
     )
     if np.all(np.isfinite(high)) and high.max() < 1e300:
         ax.fill_between(grid, low, high, color=_FIT, alpha=0.16, lw=0)
-    logs = "" if not fit.log_exponent else rf"\,(\log {result.scale})^{{{fit.log_exponent:.2g}}}"
+    logs = "" if not fit.log_exponent else rf"\,(\log {_symbol(result.scale)})^{{{fit.log_exponent:.2g}}}"
     ax.plot(grid, fit.predict(grid), color=_FIT, lw=1.5, label=f"fit, exponent {exponent}")
     guide = fit.predict(fit.n[-1:]) * (grid / fit.n[-1]) ** fit.exponent
     if fit.log_exponent:
         guide = guide * (np.log(grid) / np.log(fit.n[-1])) ** fit.log_exponent
     ax.plot(
         grid, guide, color=_GUIDE, lw=1, ls=(0, (4, 3)), zorder=1,
-        label=rf"${result.scale}^{{{fit.exponent:.2f}}}{logs}$, no correction",
+        label=rf"${_symbol(result.scale)}^{{{fit.exponent:.2f}}}{logs}$, no correction",
     )  # fmt: skip
     bar = two_sided_quantile(level, np.inf)
     size, error = np.abs(result.values), result.errors
@@ -105,7 +105,9 @@ def _draw_slopes(ax: Axes, result: Scaling, level: float) -> None:
     low, high = fit.interval(level)
     if np.isfinite(low):
         ax.axhspan(low, high, color=_FIT, alpha=0.16, lw=0)
-    ax.axhline(fit.exponent, color=_FIT, lw=1.5)
+    ax.axhline(fit.exponent, color=_GUIDE, lw=1, ls=(0, (4, 3)), zorder=1)
+    grid = np.geomspace(result.n[0], result.n[-1], 100)
+    ax.plot(grid, np.gradient(np.log(fit.predict(grid)), np.log(grid)), color=_FIT, lw=1.5)
     ax.errorbar(middle, slope, bar * error, fmt="o", ms=4, color=_DATA, elinewidth=1, capsize=2)
     ax.set_ylabel("local slope")
 
@@ -118,4 +120,13 @@ def _size_label(size: float, _: Any = None) -> str:
 
 
 def _label(scale: str) -> str:
-    return f"${scale}$" if len(scale) == 1 else scale
+    return f"${_symbol(scale)}$"
+
+
+def _symbol(scale: str) -> str:
+    """One letter is a variable, a longer name a word; characters that mathtext would read stay text."""
+    return scale if len(scale) == 1 else rf"\mathrm{{{scale.replace('_', ' ').replace(' ', chr(92) + ' ')}}}"
+
+
+def _signed(number: float, digits: int) -> str:
+    return f"{number:.{digits}f}".replace("-", "−")

@@ -82,6 +82,10 @@ class RateFit:
     _branches: tuple[tuple[float, float], ...] = field(repr=False)
     _dof: float = field(repr=False)
 
+    def __str__(self) -> str:
+        low, high = self.interval(0.95)
+        return f"exponent {self.exponent:.4g} ± {self.error:.2g}, 95 % interval ({low:.4g}, {high:.4g})"
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval of the exponent: union over the correction powers that the data allow.
 

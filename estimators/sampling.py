@@ -114,8 +114,9 @@ def draw_samples(
                     if progress is not None:
                         progress(done, total)
             finally:
-                stop.set()  # after an exception: running tasks end with their present block, the rest never
-                starts pool.shutdown(wait=True, cancel_futures=True)
+                # after an exception: running tasks end with their present block, the rest never starts
+                stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
     return [_checked(quantity, sizes[i], _joined(parts, i)[: counts[i]]) for i in range(len(sizes))]
 
 

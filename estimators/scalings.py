@@ -67,6 +67,12 @@ class Scaling:
         """Sampling and model error of the exponent, see `RateFit.error`."""
         return self.fit.error
 
+    def __str__(self) -> str:
+        span = f"{self.scale} = {self.n[0]:g} .. {self.n[-1]:g}"
+        return f"{self.statistic} of {self.quantity}, {span}: {self.fit}" + (
+            f" (unresolved: {self.reason})" if self.unresolved else ""
+        )
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval of the exponent, see `RateFit.interval`."""
         return self.fit.interval(level)

@@ -115,7 +115,7 @@ class Statistic:
         """Refuse, before anything is drawn, what cannot be estimated from so many samples or from probes."""
         if probes > 1 and (self.is_quantile or self.is_norm):
             raise InputError(
-                f"statistic is {self.name!r}, but the quantity is known through {probes} noisy probes per sample: "
+                f"statistic is {self.name!r}, but the quantity has {probes} noisy probes per sample: "
                 "expected 'mean', 'rms', 'variance' or 'std', which have unbiased estimates from probes"
             )
         if samples < 2:

@@ -3,7 +3,7 @@
 The names below are the whole public surface; see ``docs/`` for the ideas and the README for a first run.
 """
 
-from randtensor import networks, revealed
+from randtensor import exact, networks, revealed
 from randtensor.combination import combine, quantity
 from randtensor.contraction import einsum
 from randtensor.correlations import correlation
@@ -37,6 +37,7 @@ from randtensor.functions import (
     sum,
     tanh,
 )
+from randtensor.gradient_step import gradient_step
 from randtensor.norms import norm
 from randtensor.orders import (
     Bound,
@@ -85,11 +86,13 @@ __all__ = [
     "cos",
     "einsum",
     "erf",
+    "exact",
     "exp",
     "fixed",
     "gaussian",
     "gelu",
     "goe",
+    "gradient_step",
     "haar",
     "identity",
     "iid",

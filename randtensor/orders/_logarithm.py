@@ -47,7 +47,7 @@ def log(order: Asymptotic) -> Order:
         # Decay is fine by itself, but a decaying term says nothing about the largest term of a sum.
         if not rising or not (all(rising) or (not any(rising) and len(growth._monomials) == 1)):
             raise OrderError(
-                f"log({growth}) is not an order, expected an argument that grows, or decays, in all its scales"
+                f"log({growth}) is not an order, expected an argument that grows, or decays, in all scales"
             )
         for symbol, (a, b, _) in monomial.factors:
             if not (a or b):

@@ -26,10 +26,8 @@ __all__ = ["RESERVED_NAMES", "Order", "Scale", "growth_of", "sum_of_monomials"]
 MAXIMUM_TERMS = 64
 
 # Function and relation names would make "exp(n)" or "O(n)" silently a product of scales.
-RESERVED_NAMES = frozenset(
-    ["log", "ln", "loglog", "exp", "sqrt", "frac", "min", "max", "O", "o", "Theta", "Omega", "Θ", "Ω"]
-    + ["oo", "inf", "cdot", "times", "left", "right", "mathrm"]
-)
+_FUNCTIONS = "log ln loglog exp sqrt frac min max O o Theta Omega Θ Ω oo inf cdot times left right mathrm"
+RESERVED_NAMES = frozenset(_FUNCTIONS.split())
 _NAME = re.compile(r"[A-Za-zͰ-Ͽ][A-Za-zͰ-Ͽ0-9]*(_[A-Za-zͰ-Ͽ0-9]+)*")
 
 
@@ -116,7 +114,7 @@ class Order(Asymptotic):
         return sorted({symbol for monomial in self._monomials for symbol in monomial.symbols})
 
     def exponents(self, scale: Scale | None = None) -> Exponents:
-        """Exponents of a scale, its logarithm and its iterated logarithm; zeros for a scale that does not occur.
+        """Exponents of a scale, of its logarithm and iterated logarithm; zeros if it does not occur.
 
         Parameters
         ----------
@@ -366,7 +364,9 @@ def growth_of(value: object, argument: str) -> Order:
         return value.order
     constant = monomials_of(value)
     if constant is None:
-        raise OrderError(f"{argument} is {value!r}, expected an Order, a Scale, a Term, a text or a number")
+        raise OrderError(
+            f"{argument} is {value!r}, expected an Order, a Scale, a Term, a text or a finite number"
+        )
     return sum_of_monomials(constant)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -99,7 +100,9 @@ class Term(Asymptotic):
             return NotImplemented
         if self == self._order and summand == summand.order:
             return self._order + summand.order
-        raise OrderError(f"the sum of {self} and {other} keeps no coefficients: add the orders, .order, instead")
+        raise OrderError(
+            f"the sum of {self} and {other} keeps no coefficients: add the orders, .order, instead"
+        )
 
     __radd__ = __add__
 
@@ -127,7 +130,7 @@ class Term(Asymptotic):
         >>> (Scale("n") / 4)(16)
         4.0
         """
-        return float(self.coefficient) * self._order(size, **sizes)
+        return self._scaled(self._order(size, **sizes))
 
     def evaluate(self, sizes: Mapping[Scale, Number] | Mapping[str, Number] | Number) -> float:
         """The value at sizes by scale or by name; see `Order.evaluate`.
@@ -135,7 +138,16 @@ class Term(Asymptotic):
         >>> (2 * Scale("n")).evaluate({"n": 16})
         32.0
         """
-        return float(self.coefficient) * self._order.evaluate(sizes)
+        return self._scaled(self._order.evaluate(sizes))
+
+    def _scaled(self, value: float) -> float:
+        try:
+            result = float(self.coefficient) * value
+        except OverflowError:
+            result = math.inf
+        if not math.isfinite(result):
+            raise OrderError(f"the value of {self} at these sizes exceeds the range of a float")
+        return result
 
     def latex(self) -> str:
         r"""LaTeX source.

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from randtensor.orders._monomial import Monomial, Symbol
 
 __all__ = ["GREEK", "coefficient_latex", "coefficient_text", "sum_latex", "sum_text", "symbol_latex"]
 
-GREEK = frozenset(
-    ["alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta", "iota"]
-    + ["kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "varphi", "chi"]
-    + ["psi", "Gamma", "Delta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi"]
+_GREEK_TO_RHO = (
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho"
 )
+_GREEK_FROM_SIGMA = "sigma tau upsilon phi varphi chi psi Gamma Delta Lambda Xi Pi Sigma Upsilon Phi Psi"
+GREEK = frozenset(f"{_GREEK_TO_RHO} {_GREEK_FROM_SIGMA}".split())
 
 
 def sum_text(monomials: Iterable[Monomial]) -> str:
@@ -57,40 +57,34 @@ def _by_growth(monomials: Iterable[Monomial]) -> list[Monomial]:
 
 
 def _monomial_text(monomial: Monomial) -> str:
-    """Powers first and bare logarithms last, so that no power seems part of a logarithm's argument."""
-    powers, raised, bare = [], [], []
-    for symbol, (a, b, c) in monomial.factors:
-        exponent = -a if symbol.vanishes else a
-        if exponent:
-            powers.append(symbol.name + ("" if exponent == 1 else f"^{_exponent(exponent)}"))
-        for function, degree in (("log", b), ("loglog", c)):
-            if not degree:
-                continue
-            call = f"{function}(1/{symbol.name})" if symbol.vanishes else f"{function} {symbol.name}"
-            if degree == 1:
-                bare.append(call)
-            else:
-                raised.append(f"{call if symbol.vanishes else f'({call})'}^{_exponent(degree)}")
-    return " ".join(powers + raised + bare) or "1"
+    return _product(monomial, lambda symbol: symbol.name, _exponent_text, "log", "loglog")
 
 
 def _monomial_latex(monomial: Monomial) -> str:
-    powers, raised, bare = [], [], []
-    for symbol, (a, b, c) in monomial.factors:
-        name = symbol_latex(symbol)
-        exponent = -a if symbol.vanishes else a
+    return _product(monomial, symbol_latex, lambda exponent: f"{{{exponent}}}", r"\log", r"\log\log")
+
+
+def _product(
+    monomial: Monomial,
+    name: Callable[[Symbol], str],
+    exponent_text: Callable[[Fraction], str],
+    *functions: str,
+) -> str:
+    """Powers first and bare logarithms last, so that no power seems part of a logarithm's argument."""
+    growing, decaying, raised, bare = [], [], [], []
+    for symbol, (power, *degrees) in monomial.factors:
+        exponent = -power if symbol.vanishes else power
         if exponent:
-            powers.append(name if exponent == 1 else f"{name}^{{{exponent}}}")
-        for function, degree in ((r"\log", b), (r"\log\log", c)):
-            if not degree:
-                continue
-            call = f"{function}(1/{name})" if symbol.vanishes else f"{function} {name}"
+            factor = name(symbol) if exponent == 1 else f"{name(symbol)}^{exponent_text(exponent)}"
+            (growing if exponent > 0 else decaying).append(factor)
+        for function, degree in zip(functions, degrees, strict=True):
+            call = f"{function}(1/{name(symbol)})" if symbol.vanishes else f"{function} {name(symbol)}"
             if degree == 1:
                 bare.append(call)
-            else:
-                raised.append(f"({call})^{{{degree}}}")
-    return " ".join(powers + raised + bare) or "1"
+            elif degree:
+                raised.append(f"{call if symbol.vanishes else f'({call})'}^{exponent_text(degree)}")
+    return " ".join(growing + decaying + raised + bare) or "1"
 
 
-def _exponent(value: Fraction) -> str:
+def _exponent_text(value: Fraction) -> str:
     return str(value) if value.denominator == 1 and value >= 0 else f"{{{value}}}"

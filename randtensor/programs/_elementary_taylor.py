@@ -1,12 +1,13 @@
 """Taylor coefficients of elementary functions at every entry of an array.
 
-Each function takes a floating-point array ``z`` and an order K and returns ``[phi(z), phi'(z), phi''(z)/2!, ...,
-phi^(K)(z)/K!]``, K + 1 fresh arrays of the shape and dtype of ``z``. They are the inner loops of the jet engine, called
-on panels that fit a cache, so they work in place and count their passes over memory. Entry 0 is computed the same way
-whatever the order.
+Each function takes a floating-point array ``z`` and an order K and returns the K + 1 arrays phi(z), phi'(z),
+phi''(z)/2!, ..., phi^(K)(z)/K!, all fresh, of the shape and dtype of ``z``. They are the inner loops of the jet
+engine, called on panels that fit a cache, so they work in place and count their passes over memory. Entry 0 is
+computed the same way whatever the order.
 
 The recurrences are the ones of the differential equations the functions satisfy (A. Griewank and A. Walther,
-*Evaluating Derivatives*, 2nd ed., SIAM 2008, section 13.2), rearranged so that no tail is a difference of large numbers.
+*Evaluating Derivatives*, 2nd ed., SIAM 2008, section 13.2), rearranged so that no tail is a difference of large
+numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
 
-# Powers up to this one are products, built from the bottom; beyond it np.power is both faster and more accurate.
+# Powers up to this one are products, built from the bottom; beyond it np.power is faster and more accurate.
 _LARGEST_PRODUCT = 16
 
 
@@ -29,15 +30,15 @@ def _inverse_factorials(order: int) -> list[float]:
     return [1 / math.factorial(k) for k in range(order + 1)]
 
 
-# --- the logistic family: tanh, sigmoid, softplus, silu ---------------------------------------------------------
+# --- the logistic family: tanh, sigmoid, softplus, silu ---------------------------------------------------
 
 
 @lru_cache(maxsize=64)
 def _logistic_polynomials(order: int, square: Fraction) -> tuple[tuple[float, tuple[float, ...]], ...]:
-    """Coefficients 3 to `order` of the solution of h' = s, s' = -2 h s, h^2 = square - s, as polynomials in s.
+    """Coefficients 3 to `order` of h, where h' = s, s' = -2 h s, h^2 = square - s, as polynomials in s.
 
-    The k-th Taylor coefficient of h is s P_k(s) for odd k and -h s P_k(s) for even k. Differentiating these two forms
-    gives P_1 = P_2 = 1 and, with R = s P_k,
+    The k-th Taylor coefficient of h is s P_k(s) for odd k and -h s P_k(s) for even k. Differentiating these two
+    forms gives P_1 = P_2 = 1 and, with R = s P_k,
 
         even k + 1:  (k + 1) P_{k+1} = 2 R'          odd k + 1:  (k + 1) P_{k+1} = -R + 2 (square - s) R'
 
@@ -83,8 +84,8 @@ def _logistic_tower(h: Array, s: Array, order: int, square: Fraction) -> list[Ar
 def _saturation(t: Array) -> tuple[Array, npt.NDArray[np.bool_] | None]:
     """1 - t^2 for t = tanh, and the mask of the entries where that has cancelled (None if there are none).
 
-    The threshold is met at |x| = 4.1 (1.8 in single precision). It leaves the other entries a relative error of a few
-    1e-13 (1e-6), and a panel of standard normal arguments mostly needs no repair.
+    The threshold is met at |x| = 4.1 (1.8 in single precision). It leaves the other entries a relative error of a
+    few 1e-13 (1e-6), and a panel of standard normal arguments mostly needs no repair.
     """
     rest = np.square(t)
     np.subtract(1.0, rest, out=rest)
@@ -145,7 +146,7 @@ def silu(z: Array, order: int) -> list[Array]:
     return out
 
 
-# --- the normal family: erf, gelu -------------------------------------------------------------------------------
+# --- the normal family: erf, gelu -------------------------------------------------------------------------
 
 
 def _bell(z: Array, order: int, rate: float, height: float) -> list[Array]:
@@ -187,7 +188,7 @@ def gelu(z: Array, order: int) -> list[Array]:
     if order == 0:
         return out
     density = _bell(z, order, 1.0, 1 / math.sqrt(2 * math.pi))
-    # (z Phi)_k = z Phi_k + Phi_{k-1} with k Phi_k = p_{k-1}, and k p_k = -(z p_{k-1} + p_{k-2}) removes the product.
+    # (z Phi)_k = z Phi_k + Phi_{k-1} with k Phi_k = p_{k-1}; k p_k = -(z p_{k-1} + p_{k-2}) removes the product.
     np.subtract(probability, density[1], out=probability)
     out.append(probability)
     for k in range(2, order + 1):
@@ -198,7 +199,7 @@ def gelu(z: Array, order: int) -> list[Array]:
     return out
 
 
-# --- circular functions -----------------------------------------------------------------------------------------
+# --- circular functions -----------------------------------------------------------------------------------
 
 
 def _circular(values: tuple[Array, Array], signs: tuple[int, int, int, int], order: int) -> list[Array]:
@@ -222,7 +223,7 @@ def arctan(z: Array, order: int) -> list[Array]:
     value = np.arctan(z)
     if order == 0:
         return [value]
-    # g = 1 / (1 + z^2) solves (1 + z^2) g_k + 2 z g_{k-1} + g_{k-2} = 0; both solutions shrink at the same rate.
+    # g = 1 / (1 + z^2) solves (1 + z^2) g_k + 2 z g_{k-1} + g_{k-2} = 0; both solutions shrink alike.
     slope = np.square(z)
     slope += 1.0
     np.reciprocal(slope, out=slope)
@@ -243,7 +244,7 @@ def arctan(z: Array, order: int) -> list[Array]:
     return [value, *coefficients]
 
 
-# --- exponential, logarithm, powers -----------------------------------------------------------------------------
+# --- exponential, logarithm, powers -----------------------------------------------------------------------
 
 
 def exp(z: Array, order: int) -> list[Array]:
@@ -295,7 +296,7 @@ def monomial(exponent: int, z: Array, order: int) -> list[Array]:
 
 
 def power(exponent: float, z: Array, order: int) -> list[Array]:
-    """z^exponent for every other real exponent; defined for z > 0, for z != 0 when the exponent is an integer."""
+    """z^exponent for every other real exponent; defined for z > 0, or z != 0 for integers."""
     if exponent == 0.5:
         out = [np.sqrt(z)]
     elif exponent == -1.0:
@@ -304,7 +305,7 @@ def power(exponent: float, z: Array, order: int) -> list[Array]:
         out = [np.power(z, exponent)]
     if order == 0:
         return out
-    # At z = 0 the first coefficients vanish and the later ones are infinite: 1/z may enter only after the change.
+    # At z = 0 the first coefficients vanish and the later ones are infinite: 1/z may enter only then.
     regular = max(0, math.floor(exponent) + 1)
     for k in range(1, min(regular, order) + 1):
         following = np.reciprocal(out[0]) if exponent == 0.5 else np.power(z, exponent - k)
@@ -320,7 +321,7 @@ def power(exponent: float, z: Array, order: int) -> list[Array]:
     return out
 
 
-# --- piecewise linear functions ---------------------------------------------------------------------------------
+# --- piecewise linear functions ---------------------------------------------------------------------------
 
 
 def leaky_relu(slope: float, z: Array, order: int) -> list[Array]:

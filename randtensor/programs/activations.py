@@ -1,4 +1,4 @@
-"""Elementwise functions together with their Taylor coefficients: the leaves of the truncated-polynomial engine."""
+"""Elementwise functions with their Taylor coefficients: the leaves of the truncated-polynomial engine."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Activation:
     name : str
         The canonical name, such as ``"tanh"`` or ``"leaky_relu(0.1)"``; `get_activation` takes it back.
     taylor : callable
-        ``taylor(z, order)`` returns ``[phi(z), phi'(z), phi''(z)/2!, ..., phi^(order)(z)/order!]``: order + 1 new arrays
-        of the shape of `z`, of its dtype where that is float32 or float64, of float64 otherwise. `z` is not modified.
-        The coefficients of the derivative of phi are ``(k + 1) * taylor(z, order + 1)[k + 1]``.
+        ``taylor(z, order)`` returns ``[phi(z), phi'(z), phi''(z)/2!, ..., phi^(order)(z)/order!]``: order + 1
+        new arrays of the shape of `z`, of its dtype where that is float32 or float64, of float64 otherwise. `z` is
+        not modified. The coefficients of the derivative of phi are ``(k + 1) * taylor(z, order + 1)[k + 1]``.
     smoothness : {"smooth", "piecewise-linear", "linear", "polynomial"}
-        "smooth" means smooth on the domain: log, sqrt and fractional powers need positive arguments, and follow NumPy
-        (nan or inf with a RuntimeWarning) elsewhere.
+        "smooth" means smooth on the domain: log, sqrt and fractional powers need positive arguments, and follow
+        NumPy (nan or inf with a RuntimeWarning) elsewhere.
     odd, even : bool
         Whether phi(-z) = -phi(z), and whether phi(-z) = phi(z).
 
@@ -87,7 +87,7 @@ class Activation:
 
 
 def _checked(name: str, kernel: Taylor, z: Array, order: int) -> list[Array]:
-    """Hand clean input to a kernel: a float32 or float64 array with at least one axis, and a Python integer."""
+    """Hand clean input to a kernel: a float32 or float64 array with at least one axis, and an int."""
     try:
         count = operator.index(order)
     except TypeError:
@@ -146,8 +146,8 @@ def _finite(function: str, argument: str, value: object) -> float:
 def leaky_relu(slope: float = _DEFAULT_SLOPE) -> Activation:
     """Return z for z > 0 and slope * z for z <= 0, the leaky rectifier.
 
-    The derivative at the kink is the one from the left, so that slope 0 gives the convention relu'(0) = 0 of automatic
-    differentiation.
+    The derivative at the kink is the one from the left, so that slope 0 gives the convention relu'(0) = 0 of
+    automatic differentiation.
 
     Parameters
     ----------
@@ -183,8 +183,8 @@ def _leaky_relu(slope: float) -> Activation:
 def power(exponent: float) -> Activation:
     """Return z to a fixed real power.
 
-    Exponents 0, 1, 2, ... give polynomials whose higher coefficients are exact zeros. Negative integers are defined for
-    z != 0, other exponents for z > 0.
+    Exponents 0, 1, 2, ... give polynomials whose higher coefficients are exact zeros. Negative integers are defined
+    for z != 0, other exponents for z > 0.
 
     Parameters
     ----------
@@ -256,9 +256,10 @@ def get_activation(activation: str | Activation) -> Activation:
     Parameters
     ----------
     activation : str or Activation
-        One of `ACTIVATION_NAMES`, with a number for the parameter: ``"tanh"``, ``"leaky_relu(0.2)"``, ``"power(3)"``,
-        ``"power(1/2)"``. ``"leaky_relu"`` alone has slope 0.01. Also ``"identity"``, ``"logistic"``, ``"swish"`` and
-        ``"atan"`` for linear, sigmoid, silu and arctan. ``"gelu"`` is the exact one, z Phi(z).
+        One of `ACTIVATION_NAMES`, with a number for the parameter: ``"tanh"``, ``"leaky_relu(0.2)"``,
+        ``"power(3)"``, ``"power(1/2)"``. ``"leaky_relu"`` alone has slope 0.01. Also ``"identity"``,
+        ``"logistic"``, ``"swish"`` and ``"atan"`` for linear, sigmoid, silu and arctan. ``"gelu"`` is the exact
+        one, z Phi(z).
 
     Raises
     ------

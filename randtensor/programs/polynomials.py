@@ -98,21 +98,19 @@ def compose(
     shape = np.broadcast_shapes(*(z.shape for z in argument.values()))
     flat = {m: np.broadcast_to(z, shape).reshape(-1) for m, z in argument.items()}
     size = flat[base.one].size
-    value: Polynomial = {}
-    slope: Polynomial = {}
+    values: list[Polynomial] = [{}, {}] if derivative else [{}]
     for start in range(0, size, PANEL):
         panel = {m: z[start : start + PANEL] for m, z in flat.items()}
         constant = panel.pop(base.one)
         highest = base.degree if panel else 0
         taylor = activation.taylor(constant, highest + int(derivative))
-        _write(value, _horner(base, taylor[: highest + 1], panel), start, size)
+        series = [taylor[: highest + 1]]
         if derivative:
-            shifted = [taylor[1]] + [(k + 1) * taylor[k + 1] for k in range(1, highest + 1)]
-            _write(slope, _horner(base, shifted, panel), start, size)
-    return (
-        {m: z.reshape(shape) for m, z in value.items()},
-        {m: z.reshape(shape) for m, z in slope.items()} if derivative else None,
-    )
+            series.append([taylor[1]] + [(k + 1) * taylor[k + 1] for k in range(1, highest + 1)])
+        for target, coefficients in zip(values, series, strict=True):
+            _write(target, _horner(base, coefficients, panel), start, size)
+    results = [{m: z.reshape(shape) for m, z in target.items()} for target in values]
+    return results[0], results[1] if derivative else None
 
 
 def _horner(base: Ring, taylor: list[Array], nilpotent: Polynomial) -> Polynomial:
@@ -131,10 +129,12 @@ def _horner(base: Ring, taylor: list[Array], nilpotent: Polynomial) -> Polynomia
 
 
 def _write(target: Polynomial, panel: Polynomial, start: int, size: int) -> None:
+    """Put one panel of the result into arrays of full length, or keep it if it is all there is."""
+    if start == 0 and next(iter(panel.values())).size == size:
+        target.update(panel)
+        return
+    if not target:
+        # One allocation for all coefficients: large enough for huge pages, whose first touch is far cheaper.
+        target.update(zip(panel, np.empty((len(panel), size)), strict=True))
     for monomial, coefficient in panel.items():
-        if start == 0 and coefficient.size == size:
-            target[monomial] = coefficient
-            continue
-        if monomial not in target:
-            target[monomial] = np.zeros(size)
         target[monomial][start : start + coefficient.size] = coefficient

@@ -83,16 +83,25 @@ class Rows:
         """View of the row appended last, shape (batch, length)."""
         return self._buffer[:, self.count - 1]
 
-    def append(self, block: Array) -> None:
-        """Append rows given as (batch, r, length)."""
-        batch, added, length = block.shape
+    def reserve(self, added: int) -> Array:
+        """Append rows with undefined entries and return the view to write them to, shape (batch, added, length)."""
+        batch, capacity, length = self._buffer.shape
         needed = self.count + added
-        if needed > self._buffer.shape[1]:
-            grown = np.empty((batch, max(needed, 2 * self._buffer.shape[1]), length))
+        if needed > capacity:
+            grown = np.empty((batch, max(needed, 2 * capacity), length))
             grown[:, : self.count] = self.rows
             self._buffer = grown
-        self._buffer[:, self.count : needed] = block
         self.count = needed
+        return self._buffer[:, needed - added : needed]
+
+    def normals(self, generator: np.random.Generator, added: int) -> Array:
+        """Append standard normal rows and return their view."""
+        view = self.reserve(added)
+        if view.flags.c_contiguous:
+            generator.standard_normal(out=view)
+        else:
+            view[...] = generator.standard_normal(view.shape)
+        return view
 
 
 def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
@@ -136,9 +145,9 @@ def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
             start = 0
         kept = norm > DEPENDENT * lengths[:, j]
         if kept.any():
-            residual *= np.divide(1.0, norm, out=np.zeros_like(norm), where=kept)[:, None, None]
+            inverse = np.divide(1.0, norm, out=np.zeros_like(norm), where=kept)[:, None, None]
             coefficients[:, j, basis.count] = np.where(kept, norm, 0.0)
-            basis.append(residual)
+            np.multiply(residual, inverse, out=basis.reserve(1))
             alive.append(kept)
     mask = np.stack(alive, axis=1) if alive else np.zeros((batch, 0), dtype=bool)
     return coefficients[:, :, : basis.count], mask

@@ -65,7 +65,7 @@ class RevealedGaussian(RandomMatrix):
         fresh = alive.shape[1]
         if fresh:
             new = basis.rows[:, basis.count - fresh :]
-            image = self._generator.standard_normal((self.batch, fresh, images.rows.shape[2]))
+            image = images.normals(self._generator, fresh)
             if self.std != 1.0:
                 image *= self.std
             if not alive.all():
@@ -74,7 +74,6 @@ class RevealedGaussian(RandomMatrix):
                 decided = inner(new, dual_images.rows)
                 decided -= inner(image, dual.rows)
                 add_combination(image, decided, dual.rows)
-            images.append(image)
         return combine(coefficients, images.rows)
 
     def known_part(self) -> Array:

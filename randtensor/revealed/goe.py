@@ -46,15 +46,16 @@ class RevealedGOE(RandomMatrix):
         for j in range(alive.shape[1]):
             old = self._basis.rows[:, : known + j]
             direction = self._basis.rows[:, known + j : known + j + 1]
-            image = self._generator.standard_normal((self.batch, 1, self.shape[0])) * self.std
+            earlier = self._images.rows
+            image = self._images.normals(self._generator, 1)
+            image *= self.std
             diagonal = self._generator.standard_normal((self.batch, 1, 1)) * (self.std * np.sqrt(2.0))
             image *= alive[:, j, None, None]
             diagonal *= alive[:, j, None, None]
             if known + j:
-                decided = inner(direction, self._images.rows) - inner(image, old)
+                decided = inner(direction, earlier) - inner(image, old)
                 add_combination(image, decided, old)
             add_combination(image, diagonal - inner(image, direction), direction)
-            self._images.append(image)
         return combine(coefficients, self._images.rows)
 
     answer_transposed = answer

@@ -1,0 +1,159 @@
+"""Coverage of the intervals of `estimators.fit_rate`: how often the 95 % interval holds the true exponent.
+
+    python benchmarks/coverage.py                          the table of docs/rates.md
+    python benchmarks/coverage.py --reps 200 --correction right
+
+Truth C n^-1 (1 + s n^-w), means of N samples at each n.  Each cell shows coverage in per cent, and in
+brackets the median length of the interval relative to the fit that knows the true form of the law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from estimators import _power_law as law
+
+Array = NDArray[np.float64]
+
+GRIDS = {"32 .. 1024": 2.0 ** np.arange(5, 11), "64 .. 16384": 4.0 ** np.arange(3, 8)}
+TRUTHS: dict[str, tuple[float, float]] = {
+    "none": (0.0, 1.0),
+    "+n^-1/2": (1.0, 0.5),
+    "-n^-1/2 / 2": (-0.5, 0.5),
+    "+n^-1": (1.0, 1.0),
+    "-n^-1 / 2": (-0.5, 1.0),
+}
+NOISES = ("normal", "precise", "lognormal")
+COUNTS = (30, 100, 1000, 10_000)
+MODES = ("auto", "right", "wrong", "none", "auto, errors unknown")
+EXPONENT = -1.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the table."""
+
+    noise: str
+    samples: int
+    grid: str
+    truth: str
+    coverage: float
+    length: float
+
+
+def sample_means(
+    noise: str, samples: int, sizes: int, reps: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Means and standard errors of ``samples`` draws of mean 1, both of shape (reps, sizes)."""
+    means, errors = np.empty((reps, sizes)), np.empty((reps, sizes))
+    step = max(1, 20_000_000 // (samples * sizes))
+    for start in range(0, reps, step):
+        stop = min(start + step, reps)
+        z = rng.standard_normal((stop - start, sizes, samples), dtype=np.float32)
+        if noise == "lognormal":
+            draws = np.exp(z - np.float32(0.5))
+        else:
+            draws = 1 + (np.float32(0.3) if noise == "precise" else np.float32(1.0)) * z
+        means[start:stop] = draws.mean(-1, dtype=float)
+        errors[start:stop] = draws.std(-1, dtype=float, ddof=1) / np.sqrt(samples)
+    return means, errors
+
+
+def powers_of(mode: str, strength: float, power: float) -> tuple[float | None, ...]:
+    """The correction powers a user of this mode would give."""
+    if mode.startswith("auto"):
+        return (0.5, 1.0)
+    if mode == "none":
+        return (None,)
+    return (power,) if mode == "right" else (1.5 - power,)
+
+
+def cells(
+    mode: str = "auto",
+    reps: int = 1000,
+    seed: int = 0,
+    *,
+    noises: tuple[str, ...] = NOISES,
+    counts: tuple[int, ...] = COUNTS,
+    grids: tuple[str, ...] = tuple(GRIDS),
+    truths: tuple[str, ...] = tuple(TRUTHS),
+    level: float = 0.95,
+) -> Iterator[Cell]:
+    """Coverage of every cell asked for; the same code infers here as in `fit_rate`, many data sets at a time."""
+    rng = np.random.default_rng(seed)
+    for noise in noises:
+        for samples in counts:
+            for grid in grids:
+                n = GRIDS[grid]
+                means, errors = sample_means(noise, samples, len(n), reps, rng)
+                positive = np.all(means > 0, axis=1)  # else there is no logarithm: not a case for fit_rate
+                means, errors = means[positive], errors[positive]
+                for truth in truths:
+                    strength, power = TRUTHS[truth]
+                    exact = np.log(n**EXPONENT * (1 + strength * n**-power))
+                    log_values = exact + np.log(means)
+                    relative = None if "unknown" in mode else errors / means
+                    found = law.infer(
+                        np.log(n), log_values, relative, powers_of(mode, strength, power), False
+                    )
+                    low, high = found.combined.bounds(found.quantile(level))
+                    oracle = law.infer(
+                        np.log(n), log_values, errors / means, (power if strength else None,), False
+                    )
+                    sharp = np.sqrt(oracle.fits.variance[0]) * oracle.quantile(level) * 2
+                    covered = (low <= EXPONENT) & (high >= EXPONENT)
+                    length = float(np.median(high - low) / np.median(sharp))
+                    yield Cell(noise, samples, grid, truth, float(covered.mean()), length)
+
+
+def table(mode: str, found: list[Cell], target: float = 0.93) -> Table:
+    """The cells as a table, those below the target in red."""
+    result = Table(title=f"correction: {mode}", title_justify="left")
+    for heading in ("noise", "N", "n"):
+        result.add_column(heading, justify="right" if heading == "N" else "left")
+    truths = list(dict.fromkeys(cell.truth for cell in found))
+    for truth in truths:
+        result.add_column(truth, justify="right")
+    rows = list(dict.fromkeys((cell.noise, cell.samples, cell.grid) for cell in found))
+    for row in rows:
+        entries = []
+        for cell in found:
+            if (cell.noise, cell.samples, cell.grid) == row:
+                text = f"{100 * cell.coverage:5.1f} ({cell.length:.1f})"
+                entries.append(text if cell.coverage >= target else f"[red]{text}[/red]")
+        result.add_row(row[0], str(row[1]), row[2], *entries)
+    return result
+
+
+@click.command()
+@click.option("--reps", default=1000, show_default=True, help="Data sets per cell.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the data sets.")
+@click.option(
+    "--correction",
+    "modes",
+    type=click.Choice(MODES),
+    multiple=True,
+    help="What fit_rate is told (repeatable).",
+)
+def main(reps: int, seed: int, modes: tuple[str, ...]) -> None:
+    """Print the coverage of the 95 % interval of the exponent."""
+    console = Console(width=None if Console().is_terminal else 120)
+    for mode in modes or MODES:
+        found = list(cells(mode, reps, seed))
+        console.print(table(mode, found))
+        worst = min(found, key=lambda cell: cell.coverage)
+        longest = max(cell.length for cell in found)
+        console.print(
+            f"worst coverage {100 * worst.coverage:.1f} %, longest interval {longest:.1f} x oracle\n"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -71,7 +71,10 @@ def _product(
     *functions: str,
 ) -> str:
     """Powers first and bare logarithms last, so that no power seems part of a logarithm's argument."""
-    growing, decaying, raised, bare = [], [], [], []
+    growing: list[str] = []
+    decaying: list[str] = []
+    raised: list[str] = []
+    bare: list[str] = []
     for symbol, (power, *degrees) in monomial.factors:
         exponent = -power if symbol.vanishes else power
         if exponent:
@@ -82,7 +85,7 @@ def _product(
             if degree == 1:
                 bare.append(call)
             elif degree:
-                raised.append(f"{call if symbol.vanishes else f'({call})'}^{exponent_text(degree)}")
+                raised.append(f"({call})^{exponent_text(degree)}")
     return " ".join(growing + decaying + raised + bare) or "1"
 
 

@@ -1,13 +1,13 @@
 """Taylor coefficients of elementary functions at every entry of an array.
 
 Each function takes a floating-point array ``z`` and an order K and returns the K + 1 arrays phi(z), phi'(z),
-phi''(z)/2!, ..., phi^(K)(z)/K!, all fresh, of the shape and dtype of ``z``. They are the inner loops of the jet
-engine, called on panels that fit a cache, so they work in place and count their passes over memory. Entry 0 is
-computed the same way whatever the order.
+phi''(z)/2!, ..., phi^(K)(z)/K!, all fresh, of the shape and dtype of ``z``. They are the inner loops of the
+jet engine, called on panels that fit a cache, so they work in place and count their passes over memory. Entry
+0 is computed the same way whatever the order.
 
 The recurrences are the ones of the differential equations the functions satisfy (A. Griewank and A. Walther,
-*Evaluating Derivatives*, 2nd ed., SIAM 2008, section 13.2), rearranged so that no tail is a difference of large
-numbers.
+*Evaluating Derivatives*, 2nd ed., SIAM 2008, section 13.2), rearranged so that no tail is a difference of
+large numbers.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def _inverse_factorials(order: int) -> list[float]:
 def _logistic_polynomials(order: int, square: Fraction) -> tuple[tuple[float, tuple[float, ...]], ...]:
     """Coefficients 3 to `order` of h, where h' = s, s' = -2 h s, h^2 = square - s, as polynomials in s.
 
-    The k-th Taylor coefficient of h is s P_k(s) for odd k and -h s P_k(s) for even k. Differentiating these two
-    forms gives P_1 = P_2 = 1 and, with R = s P_k,
+    The k-th Taylor coefficient of h is s P_k(s) for odd k and -h s P_k(s) for even k. Differentiating these
+    two forms gives P_1 = P_2 = 1 and, with R = s P_k,
 
         even k + 1:  (k + 1) P_{k+1} = 2 R'          odd k + 1:  (k + 1) P_{k+1} = -R + 2 (square - s) R'
 
@@ -84,8 +84,8 @@ def _logistic_tower(h: Array, s: Array, order: int, square: Fraction) -> list[Ar
 def _saturation(t: Array) -> tuple[Array, npt.NDArray[np.bool_] | None]:
     """1 - t^2 for t = tanh, and the mask of the entries where that has cancelled (None if there are none).
 
-    The threshold is met at |x| = 4.1 (1.8 in single precision). It leaves the other entries a relative error of a
-    few 1e-13 (1e-6), and a panel of standard normal arguments mostly needs no repair.
+    The threshold is met at |x| = 4.1 (1.8 in single precision). It leaves the other entries a relative error
+    of a few 1e-13 (1e-6), and a panel of standard normal arguments mostly needs no repair.
     """
     rest = np.square(t)
     np.subtract(1.0, rest, out=rest)
@@ -188,7 +188,7 @@ def gelu(z: Array, order: int) -> list[Array]:
     if order == 0:
         return out
     density = _bell(z, order, 1.0, 1 / math.sqrt(2 * math.pi))
-    # (z Phi)_k = z Phi_k + Phi_{k-1} with k Phi_k = p_{k-1}; k p_k = -(z p_{k-1} + p_{k-2}) removes the product.
+    # (z Phi)_k = z Phi_k + Phi_{k-1} with k Phi_k = p_{k-1}: the recurrence for p removes the product.
     np.subtract(probability, density[1], out=probability)
     out.append(probability)
     for k in range(2, order + 1):
@@ -333,8 +333,8 @@ def leaky_relu(slope: float, z: Array, order: int) -> list[Array]:
         (np.maximum if slope <= 1.0 else np.minimum)(z, value, out=value)
     if order == 0:
         return [value]
-    number = z.dtype.type
-    gradient = np.where(z > 0.0, number(1.0), number(slope))
+    positive, number = z > 0.0, z.dtype.type
+    gradient = np.where(positive, number(1.0), number(slope)) if slope else positive.astype(z.dtype)
     return [value, gradient, *(np.zeros_like(z) for _ in range(order - 1))]
 
 

@@ -18,7 +18,25 @@ def _controller() -> Any:
     """Finding the loaded libraries takes half a millisecond, so it is done once."""
     from threadpoolctl import ThreadpoolController
 
+    _keep_freed_memory()
     return ThreadpoolController()
+
+
+def _keep_freed_memory() -> None:
+    """Ask the GNU allocator to reuse blocks of up to 64 MB, and to hold on to up to 256 MB between samples.
+
+    By default it returns large blocks to the system when they are freed, and at widths around 2^18 the page faults of
+    getting them back take 40 % of the time (``benchmarks/width.py`` shows it). Other allocators are left alone.
+    """
+    import ctypes
+    import sys
+
+    if sys.platform.startswith("linux"):
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            m_trim_threshold, m_mmap_threshold = -1, -3
+            mallopt(m_mmap_threshold, 2**26)
+            mallopt(m_trim_threshold, 2**28)
 
 
 @contextmanager

@@ -131,7 +131,8 @@ class DerivativeNorm(Quantity):
         with single_threaded_blas():
             for block in range(-(-size // self.block_length(sizes))):
                 generator = block_generator(root, self.fingerprint, sizes, block)
-                lower, upper = self._bounds(Draw(sizes, self.block_length(sizes), generator), failure)
+                with Draw(sizes, self.block_length(sizes), generator) as draw:
+                    lower, upper = self._bounds(draw, failure)
                 lowers.append(lower)
                 uppers.append(upper)
         return Bracket(np.concatenate(lowers)[:size], np.concatenate(uppers)[:size], failure)

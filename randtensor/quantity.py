@@ -47,6 +47,13 @@ class Draw:
         """The object stored under ``key``, or None if it was never made."""
         return self._memory.get(key)
 
+    def __enter__(self) -> Draw:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        # Remembered objects refer back to the draw: without this, gigabytes would wait for the garbage collector.
+        self._memory.clear()
+
 
 class Quantity(ABC):
     """A random scalar, or array of fixed shape, with a law at each size of its scales."""
@@ -81,7 +88,8 @@ class Quantity(ABC):
     def sample_block(self, sizes: Sizes, block: int, root: np.random.SeedSequence) -> np.ndarray:
         """Block number ``block`` of the sample stream at these sizes, as ``evaluate`` returns it."""
         generator = block_generator(root, self.fingerprint, sizes, block)
-        return self.evaluate(Draw(sizes, self.block_length(sizes), generator))
+        with Draw(sizes, self.block_length(sizes), generator) as draw:
+            return self.evaluate(draw)
 
     def sample(self, n: int | Mapping[Any, int] | None = None, size: int = 1, *, rng: Seed = None) -> np.ndarray:
         """Independent samples, shape ``(size, *shape)``.

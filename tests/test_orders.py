@@ -6,6 +6,7 @@ import copy
 import math
 import pickle
 import time
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -51,36 +52,41 @@ def monomials(draw: st.DrawFn, scales: tuple[Scale, ...] = tuple(SCALES), logs: 
 
 @st.composite
 def orders(draw: st.DrawFn, logs: bool = True) -> Order:
-    terms = draw(st.lists(monomials(logs=logs), max_size=4))
+    terms = draw(st.lists(monomials(logs=logs), max_size=3))
     return sum(terms, Order.zero())
 
 
 bounds = st.builds(Bound, st.sampled_from(["O", "o", "Theta", "Omega"]), orders())
 
 
+def law(*strategies: st.SearchStrategy[object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A property test; without a deadline, since a loaded machine is no failure of a law."""
+    return lambda test: settings(deadline=None, max_examples=60)(given(*strategies)(test))
+
+
 class TestSemiring:
-    @given(orders(), orders(), orders())
+    @law(orders(), orders(), orders())
     def test_sums_and_products(self, a: Order, b: Order, c: Order) -> None:
         assert a + b == b + a and a * b == b * a
         assert (a + b) + c == a + (b + c)
         assert (a * b) * c == a * (b * c)
         assert a * (b + c) == a * b + a * c
 
-    @given(orders())
+    @law(orders())
     def test_neutral_and_absorbing_elements(self, a: Order) -> None:
         assert a + a == a == a + Order.zero() == a * Order.one()
         assert a * Order.zero() == Order.zero()
         assert a**0 == Order.one() == 1 and a**1 == a
         assert a * a == a**2
 
-    @given(orders(), orders(), positive, positive)
+    @law(orders(), orders(), positive, positive)
     def test_positive_powers(self, a: Order, b: Order, p: Fraction, q: Fraction) -> None:
         assert (a**p) ** q == a ** (p * q)
         assert a**p * a**q == a ** (p + q)
         assert (a * b) ** p == a**p * b**p
         assert (a + b) ** p == a**p + b**p
 
-    @given(monomials(), monomials())
+    @law(monomials(), monomials())
     def test_single_terms_have_inverses(self, a: Order, b: Order) -> None:
         assert a / a == 1 and (a / b) * b == a and a**-1 == 1 / a
 
@@ -99,7 +105,7 @@ class TestSemiring:
     def test_powers_that_do_not_exist(self) -> None:
         with pytest.raises(OrderError, match=r"the order n \+ m is a sum of several terms.*negative power"):
             (n + m) ** -1
-        with pytest.raises(OrderError, match="the order 0 is zero.*negative power"):
+        with pytest.raises(OrderError, match=r"the order 0 is zero.*negative power"):
             Order.zero() ** -1
         with pytest.raises(
             OrderError, match=r"float 0\.1, which is not an exact fraction.*Fraction\(1, 10\)"
@@ -114,12 +120,13 @@ class TestSemiring:
         terms = [n**i * m ** (70 - i) for i in range(71)]
         assert sum(terms, Order.zero()) == n**70 + m**70
         # Points of a concave curve: none is below the chord of two others.
-        with pytest.raises(OrderError, match="65 different terms, expected at most 64"):
-            sum((n**i * m ** (10_000 - i * i) for i in range(65)), Order.zero())
+        curve = sum((n**i * m ** (100 - i * i) for i in range(9)), Order.zero())
+        with pytest.raises(OrderError, match="the order has 81 different terms, expected at most 64"):
+            curve * curve.substitute({n: n**0.5, m: m ** Fraction(1, 7)})
 
 
 class TestComparison:
-    @given(orders(), orders())
+    @law(orders(), orders())
     def test_consistent_and_mirrored(self, a: Order, b: Order) -> None:
         mirror = {"<": ">", ">": "<", "=": "=", None: None}
         relation = compare(a, b)
@@ -130,7 +137,7 @@ class TestComparison:
         assert a <= b or relation not in ("<", "=")
         assert hash(a) == hash(b) or a != b
 
-    @given(orders(), orders(), orders())
+    @law(orders(), orders(), orders())
     def test_order_laws(self, a: Order, b: Order, c: Order) -> None:
         assert a <= a and not a < a
         ab, bc = a + b, b + c
@@ -141,16 +148,16 @@ class TestComparison:
         assert a < c or not (a <= b and b < c)
         assert ab * c <= ab * bc or not c <= bc
 
-    @given(orders(), orders(), orders())
+    @law(orders(), orders(), orders())
     def test_translation_invariance(self, a: Order, b: Order, c: Order) -> None:
         assert a * c <= b * c or not a <= b
         assert a * c < b * c or not a < b or c == 0
 
-    @given(monomials(), monomials(), monomials())
+    @law(monomials(), monomials(), monomials())
     def test_translation_by_single_terms_changes_nothing(self, a: Order, b: Order, c: Order) -> None:
         assert compare(a, b) == compare(a * c, b * c)
 
-    @given(orders(logs=False), monomials(logs=False), st.lists(st.integers(0, 6), min_size=3, max_size=3))
+    @law(orders(logs=False), monomials(logs=False), st.lists(st.integers(0, 6), min_size=3, max_size=3))
     def test_along_every_path(self, a: Order, f: Order, direction: list[int]) -> None:
         """f <= a bounds f by a on the path n = t^d1, m = t^d2, eta = t^-d3, whatever the speeds."""
         assume(a != 0 and sum(direction) > 0)
@@ -160,9 +167,10 @@ class TestComparison:
             return max(sum(t.exponents(s).power * v for s, v in speed.items()) for t in order.terms)
 
         assert rate(f) <= rate(a) or not f <= a
-        assert rate(f) < rate(a) or not f < a or f.scales == () or rate(f) == rate(a) == 0 or 0 in direction
+        # Where a scale may stand still, only the strictly growing directions show that f / a -> 0.
+        assert rate(f) < rate(a) or not f < a or 0 in direction
 
-    @given(orders(logs=False), monomials(logs=False))
+    @law(orders(logs=False), monomials(logs=False))
     def test_against_linear_programming(self, a: Order, f: Order) -> None:
         """For pure powers, f = O(a) exactly when no direction d >= 0 has d.f > d.b for all terms b of a."""
         from scipy.optimize import linprog
@@ -242,7 +250,7 @@ class TestScale:
             with pytest.raises(AttributeError):
                 thing.order = n  # type: ignore[misc]
 
-    @given(monomials())
+    @law(monomials())
     def test_exponents(self, a: Order) -> None:
         rebuilt = Order.one()
         for s in SCALES:
@@ -277,7 +285,7 @@ class TestLogarithm:
 
 
 class TestEvaluation:
-    @given(monomials(), monomials())
+    @law(monomials(), monomials())
     def test_homomorphism(self, a: Order, b: Order) -> None:
         sizes = {"n": 20, "m": 50.0, "eta": 0.01}
         assert (a * b).evaluate(sizes) == pytest.approx(a.evaluate(sizes) * b.evaluate(sizes), rel=1e-12)
@@ -311,7 +319,7 @@ class TestEvaluation:
 
 
 class TestSubstitution:
-    @given(orders(), orders(), positive)
+    @law(orders(), orders(), positive)
     def test_homomorphism(self, a: Order, b: Order, p: Fraction) -> None:
         def image(x: Order) -> Order:
             return x.substitute({m: n**p, eta: n**-p})
@@ -319,13 +327,13 @@ class TestSubstitution:
         assert image(a + b) == image(a) + image(b)
         assert image(a * b) == image(a) * image(b)
 
-    @given(orders(), orders(), positive)
+    @law(orders(), orders(), positive)
     def test_powers_preserve_comparison(self, a: Order, b: Order, p: Fraction) -> None:
         image_a, image_b = (x.substitute(n=n**p) for x in (a, b))
         assert compare(image_a, image_b) == compare(a, b)
         assert image_a.substitute(n=n ** (1 / p)) == a
 
-    @given(orders(), orders(), positive)
+    @law(orders(), orders(), positive)
     def test_dependence_keeps_bounds(self, a: Order, b: Order, p: Fraction) -> None:
         image_a, image_b = (x.substitute({m: n**p}) for x in (a, b))
         assert image_a <= image_b or not a <= b
@@ -359,14 +367,14 @@ class TestSubstitution:
 class TestTerm:
     def test_keeps_exact_coefficients(self) -> None:
         assert (2 * n / 3).coefficient == Fraction(2, 3)
-        assert (4 * n) ** HALF == 2 * n**HALF and isinstance((2 * n) ** HALF.__class__(1, 2), Term)
+        assert (4 * n) ** HALF == 2 * n**HALF
         assert ((2 * n) ** HALF).coefficient == 2**0.5
         assert ((-2 * n) ** 3).coefficient == -8 and -n == -1 * n
         assert (2 * n) * (3 * m) / n == 6 * m and n / 2 == Fraction(1, 2) * n and 6 / (2 * n) == 3 * n**-1
         assert isinstance(np.float64(2.5) * n, Term) and np.int64(2) * n == 2 * n
         assert 0 * n == 0 and (0 * n).order == Order.zero()
 
-    @given(st.fractions(min_value=0, max_denominator=50), st.integers(-3, 3), st.integers(1, 4))
+    @law(st.fractions(min_value=0, max_denominator=50), st.integers(-3, 3), st.integers(1, 4))
     def test_roots_are_exact(self, c: Fraction, p: int, degree: int) -> None:
         assume(c > 0)
         assert (c**degree * n**degree) ** Fraction(p, degree) == c**p * n**p
@@ -414,13 +422,12 @@ class TestBounds:
             assert not exact.implies(other)
         assert o(n).implies(O(n)) and not O(n).implies(o(n)) and not O(n).implies(Omega(n))
 
-    @settings(max_examples=300)
-    @given(bounds, bounds, bounds)
+    @law(bounds, bounds, bounds)
     def test_implication_is_a_preorder(self, a: Bound, b: Bound, c: Bound) -> None:
         assert a.implies(a)
         assert a.implies(c) or not (a.implies(b) and b.implies(c))
 
-    @given(st.sampled_from(["O", "o", "Theta", "Omega"]), orders(), orders(), orders())
+    @law(st.sampled_from(["O", "o", "Theta", "Omega"]), orders(), orders(), orders())
     def test_implication_chains(self, kind: str, a: Order, b: Order, c: Order) -> None:
         chain = [o(a), O(a + b), O(a + b + c)]
         assert chain[0].implies(chain[1]) and chain[1].implies(chain[2]) and chain[0].implies(chain[2])
@@ -447,13 +454,20 @@ class TestBounds:
         assert Omega(n) + O(n**2) == Omega(n) and Theta(n) + Theta(m) == Theta(n + m)
         assert n + O(m) == O(n + m) and 1 + o(1) == Theta(1)
 
-    @given(bounds, bounds, bounds)
-    def test_sums_are_monotone(self, a: Bound, b: Bound, c: Bound) -> None:
-        """A stronger statement about a summand never gives a contradiction, and sums commute."""
+    @law(bounds, bounds)
+    def test_sums_commute_and_only_weaken(self, a: Bound, b: Bound) -> None:
         assert a + b == b + a
-        if c.kind == "Omega" or b.kind == "Omega":
-            return
-        assert (a + c).implies(Bound("O", a.order + b.order + c.order)) or a.kind == "Omega"
+        for summand in (a, b):
+            if summand.kind in ("Theta", "Omega") and (a + b).kind in ("Theta", "Omega"):
+                assert (a + b).implies(Bound("Omega", summand.order))
+        if "Omega" not in (a.kind, b.kind):
+            assert (a + b).implies(O(a.order + b.order))
+
+    @law(bounds, bounds, bounds)
+    def test_products_are_monotone(self, a: Bound, b: Bound, c: Bound) -> None:
+        """What follows from a follows from it within a product too."""
+        assume(a.implies(b) and "Omega" not in (a.kind, b.kind, c.kind))
+        assert (a * c).implies(b * c)
 
     def test_zero(self) -> None:
         assert O(0).implies(o(n)) and O(0).implies(Theta(0)) and o(0).implies(O(0))
@@ -475,13 +489,13 @@ class TestBounds:
 
 
 class TestText:
-    @given(orders())
+    @law(orders())
     def test_text_and_latex_are_read_back(self, a: Order) -> None:
         for text in (str(a), a.latex()):
             assert parse_order(text, scales=SCALES) == a
         assert eval(repr(O(a))) == O(a) or eta in a.scales
 
-    @given(bounds)
+    @law(bounds)
     def test_bounds_are_read_back(self, a: Bound) -> None:
         assert parse_bound(str(a), SCALES) == a == parse_bound(a.latex(), SCALES)
 
@@ -567,7 +581,7 @@ class TestText:
     def test_bound_syntax_errors(self) -> None:
         with pytest.raises(OrderError, match="text 'n' is not a bound: expected O, o, Theta or Omega"):
             parse_bound("n")
-        with pytest.raises(OrderError, match=r"expected '\(' and an order at position 1"):
+        with pytest.raises(OrderError, match=r"expected '\(' and an order at position 2, found 'n'"):
             parse_bound("O n")
         with pytest.raises(OrderError, match="expected the end at position 4, found 'n'"):
             parse_bound("O(n)n")
@@ -581,7 +595,7 @@ class TestText:
         with pytest.raises(OrderError, match="expected one scale for each name"):
             parse_order("n", scales=[n, Scale("n", to=0)])
 
-    @given(st.text(alphabet="nm12 +-*/^(){}._\\logsqrtfac²", max_size=40))
+    @law(st.text(alphabet="nm12 +-*/^(){}._\\logsqrtfac²", max_size=40))
     def test_any_text_is_an_order_or_an_order_error(self, text: str) -> None:
         try:
             order = parse_order(text)

@@ -63,7 +63,7 @@ def test_random_exponents(first: tuple[Fraction, int, int], second: tuple[Fracti
 
 
 def test_sums_against_the_limit_of_the_formula() -> None:
-    """A sum is of the order of the formula with which it is evaluated: the ratio has a positive finite limit."""
+    """A sum is of the order of the formula that evaluates it: the ratio has a positive finite limit."""
     x = sympy.Symbol("x", positive=True)
     n = Scale("n")
     total = n**2 / log(n) + n * log(n) ** 3 + n**2

@@ -9,6 +9,7 @@ t^{d_i} f outgrows the sum. All arithmetic is exact.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
@@ -65,35 +66,42 @@ def _below_hull(monomial: Monomial, by: Sequence[Monomial]) -> bool | None:
 def _attainable(objective: Sequence[Fraction], constraints: Sequence[Sequence[Fraction]]) -> bool:
     """Whether some w >= 0 has objective . w > 0 and constraint . w >= 0 for each constraint.
 
-    Simplex method with Bland's rule (which cannot cycle) for: maximise objective . w subject to -constraint .
-    w <= 0 and sum w <= 1. The start w = 0 is feasible, and a positive objective ends the search.
+    Simplex method with Bland's rule (which cannot cycle) for: maximise objective . w subject to
+    -constraint . w <= 0 and sum w <= 1. The start w = 0 is feasible, and a positive objective ends the search.
+    The tableau is kept in integers over one common denominator (Edmonds), which is far faster than fractions.
     """
     width, height = len(objective), len(constraints) + 1
-    table = [[-entry for entry in row] for row in constraints] + [[Fraction(1)] * width]
+    table = [[-entry for entry in _integers(row)] for row in constraints] + [[1] * width]
     for index, row in enumerate(table):
-        row += [Fraction(int(slack == index)) for slack in range(height)]
-        row.append(Fraction(int(index == height - 1)))
-    # The last entry is minus the value of the objective.
-    gain = [*objective, *[Fraction(0)] * (height + 1)]
+        row += [int(slack == index) for slack in range(height)]
+        row.append(int(index == height - 1))
+    # The last row is the gain of each column, its last entry minus the value of the objective.
+    table.append([*_integers(objective), *[0] * (height + 1)])
     basis = [width + index for index in range(height)]
-    while gain[-1] == 0:
-        entering = next((column for column in range(width + height) if gain[column] > 0), None)
+    denominator = 1
+    while table[-1][-1] == 0:
+        entering = next((column for column in range(width + height) if table[-1][column] > 0), None)
         if entering is None:
             return False
         leaving = min(
             (index for index in range(height) if table[index][entering] > 0),
-            key=lambda index: (table[index][-1] / table[index][entering], basis[index]),
+            key=lambda index: (Fraction(table[index][-1], table[index][entering]), basis[index]),
         )
-        pivot = table[leaving][entering]
-        table[leaving] = [entry / pivot for entry in table[leaving]]
-        for index in range(height):
-            if index != leaving and table[index][entering] != 0:
-                table[index] = _eliminate(table[index], table[leaving], entering)
-        gain = _eliminate(gain, table[leaving], entering)
+        pivot_row = table[leaving]
+        pivot = pivot_row[entering]
+        for index, row in enumerate(table):
+            if index != leaving:
+                factor = row[entering]
+                table[index] = [
+                    (pivot * entry - factor * other) // denominator
+                    for entry, other in zip(row, pivot_row, strict=True)
+                ]
         basis[leaving] = entering
+        denominator = pivot
     return True
 
 
-def _eliminate(row: list[Fraction], pivot_row: list[Fraction], column: int) -> list[Fraction]:
-    factor = row[column]
-    return [entry - factor * pivot for entry, pivot in zip(row, pivot_row, strict=True)]
+def _integers(row: Sequence[Fraction]) -> list[int]:
+    """A positive multiple of ``row`` in integers; the sign of its products is all that matters."""
+    multiple = math.lcm(*(entry.denominator for entry in row))
+    return [entry.numerator * (multiple // entry.denominator) for entry in row]

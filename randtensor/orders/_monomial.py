@@ -74,7 +74,8 @@ class Monomial:
 
         If one scale grew in the ratio, it could run away while the others stand almost still.
         """
-        return all(growth < ZERO_GROWTH for _, growth in (self / other).factors)
+        own, others = dict(self.factors), dict(other.factors)
+        return all(own.get(s, ZERO_GROWTH) <= others.get(s, ZERO_GROWTH) for s in own.keys() | others.keys())
 
     def negligible_to(self, other: Monomial) -> bool:
         """Whether self = o(other) when all scales go to their limits independently."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from randtensor.programs.parameters import ParameterVector
 from randtensor.programs.polynomials import Monomial, Polynomial, Ring, accumulate, add, compose, multiply
 from randtensor.revealed import RandomMatrix
 
-__all__ = ["ParameterSource", "Tape", "dot", "extend", "forward", "lift", "matrix_products", "stack_rows"]
+__all__ = ["ParameterSource", "Tape", "dot", "extend", "forward", "lift", "matrix_products", "product_factor", "stack_rows"]
 
 Array = np.ndarray
 
@@ -75,8 +76,8 @@ def forward(
     """
     tape = Tape(graph, ring, source, directions, [{} for _ in graph.nodes])
     remaining = [0] * len(graph.nodes)
-    for node in graph.nodes:
-        for argument in node.arguments:
+    for node, alive in zip(graph.nodes, graph.alive, strict=True):
+        for argument in node.arguments if alive else ():
             remaining[argument] += 1
     remaining[graph.output] += 1
     for groups, others in graph.schedule:
@@ -165,11 +166,16 @@ def _evaluate(tape: Tape, position: int, x: Array, slopes: bool) -> Polynomial:
 
 
 def _multiply_matrix(tape: Tape, positions: list[int], base: Tape | None) -> None:
-    slot, transposed = tape.graph.nodes[positions[0]].attribute
+    slot, transposed, _ = tape.graph.nodes[positions[0]].attribute
     vectors = {i: tape.values[tape.graph.nodes[i].arguments[0]] for i in positions}
     known = {} if base is None else {i: extend(base.values[i], tape.ring) for i in positions}
     for i, value in matrix_products(tape, slot, transposed, vectors, known).items():
         tape.values[i] = value
+
+
+def product_factor(tape: Tape, position: int) -> float:
+    """What a matrix product is multiplied by."""
+    return prod(evaluate_factor(f, tape.source.sizes) for f in tape.graph.nodes[position].attribute[2])
 
 
 def extend(polynomial: Polynomial, ring: Ring) -> Polynomial:
@@ -182,8 +188,10 @@ def matrix_products(
 ) -> dict[int, Polynomial]:
     """``(W + sum_j t_j delta_j) v`` for several v at once, or the same with the transpose.
 
-    ``known`` holds coefficients of the results that were found before; everything else is asked of W in one block.
+    ``vectors`` are given by the node of their product, whose factor is included. ``known`` holds coefficients of the
+    results that were found before; everything else is asked of W in one block.
     """
+    factors = {i: product_factor(tape, i) for i in vectors}
     ring, batch = tape.ring, tape.source.batch
     results = {i: dict(known.get(i, {})) for i in vectors}
     asked = [(i, m) for i, vector in vectors.items() for m in vector if m not in results[i]]
@@ -192,7 +200,7 @@ def matrix_products(
         targets = ((i, m, ring.product(m, ring.variable(j))) for i, vector in vectors.items() for m in vector)
         moves.append([(i, m, c) for i, m, c in targets if c is not None and c not in results[i]])
     if asked:
-        block = stack_rows([vectors[i][m] for i, m in asked], batch)
+        block = stack_rows([vectors[i][m] for i, m in asked], batch, [factors[i] for i, _ in asked])
         matrix = tape.source.matrix(slot)
         answers = matrix.answer_transposed(block) if transposed else matrix.answer(block)
         for row, (i, m) in enumerate(asked):
@@ -200,16 +208,19 @@ def matrix_products(
     for direction, moved in zip(tape.directions, moves, strict=True):
         delta = direction.matrices.get(slot)
         if delta is not None and moved:
-            block = stack_rows([vectors[i][m] for i, m, _ in moved], batch)
+            block = stack_rows([vectors[i][m] for i, m, _ in moved], batch, [factors[i] for i, _, _ in moved])
             answers = delta.apply_transposed(block) if transposed else delta.apply(block)
             for row, (i, _, c) in enumerate(moved):
                 accumulate(results[i], c, answers[:, row])
     return results
 
 
-def stack_rows(rows: list[Array], batch: int) -> Array:
-    """Arrays of shape (B, n) or (1, n) as a fresh block of shape (B, count, n)."""
+def stack_rows(rows: Sequence[Array], batch: int, factors: Sequence[float] | None = None) -> Array:
+    """Arrays of shape (B, n) or (1, n), times their factors, as a fresh block of shape (B, count, n)."""
     block = np.empty((batch, len(rows), rows[0].shape[-1]))
     for index, row in enumerate(rows):
-        block[:, index] = row
+        if factors is None or factors[index] == 1.0:
+            block[:, index] = row
+        else:
+            np.multiply(row, factors[index], out=block[:, index])
     return block

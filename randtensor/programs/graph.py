@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,8 @@ class Node:
     """One step of a program.
 
     ``operation`` is one of input, constant, parameter, matvec, elementwise, add, multiply, scale, shift, dot, sum, take,
-    stack; ``arguments`` are positions of earlier nodes; ``shape`` holds symbolic dimensions.
+    stack; ``arguments`` are positions of earlier nodes; ``shape`` holds symbolic dimensions. A matvec's attribute is
+    (slot, transposed, factors): the matrix, and what its product is multiplied by.
     ``level`` counts the matrix products on the longest path to the node: products of one matrix on one level can be
     revealed together. ``trainable`` says whether the value depends on a parameter at all.
     """
@@ -63,14 +64,46 @@ class Graph:
             groups: dict[Any, list[int]] = {}
             others = []
             for position, node in enumerate(self.nodes):
-                if node.level != level:
+                if node.level != level or not self.alive[position]:
                     continue
                 if node.operation == "matvec":
-                    groups.setdefault(node.attribute, []).append(position)
+                    groups.setdefault(node.attribute[:2], []).append(position)
                 else:
                     others.append(position)
             plan.append((list(groups.values()), others))
         return plan
+
+    def simplify(self) -> None:
+        """Fold factors into the matrix products they scale, which then cost no pass over memory of their own."""
+        uses = self._uses()
+        for position, node in enumerate(self.nodes):
+            if node.operation != "scale":
+                continue
+            inner = self.nodes[node.arguments[0]]
+            if inner.operation == "matvec" and uses[node.arguments[0]] == 1:
+                slot, transposed, factors = inner.attribute
+                attribute = (slot, transposed, (*factors, node.attribute))
+                self.nodes[position] = replace(inner, attribute=attribute)
+                uses[node.arguments[0]] = 0
+
+    def _uses(self) -> list[int]:
+        uses = [0] * len(self.nodes)
+        uses[self.output] = 1
+        for node in self.nodes:
+            for argument in node.arguments:
+                uses[argument] += 1
+        return uses
+
+    @cached_property
+    def alive(self) -> list[bool]:
+        """Which nodes the output depends on."""
+        alive = [False] * len(self.nodes)
+        alive[self.output] = True
+        for position in range(len(self.nodes) - 1, -1, -1):
+            if alive[position]:
+                for argument in self.nodes[position].arguments:
+                    alive[argument] = True
+        return alive
 
     def fingerprint(self) -> str:
         """Text that identifies the computation."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from randtensor.dimensions import evaluate_factor, evaluate_shape
-from randtensor.programs.forward import Tape, dot, extend, lift, matrix_products, stack_rows
+from randtensor.programs.forward import Tape, dot, extend, lift, matrix_products, product_factor, stack_rows
 from randtensor.programs.graph import Slot
 from randtensor.programs.parameters import LowRank, ParameterVector
 from randtensor.programs.polynomials import Monomial, Polynomial, add, multiply
@@ -148,12 +148,14 @@ def _propagate_products(
     """Record the outer products for one matrix, and pull the adjoints of all its products back in one block."""
     tape = gradient.tape
     graph, ring = tape.graph, tape.ring
-    slot, transposed = graph.nodes[positions[0]].attribute
+    slot, transposed, _ = graph.nodes[positions[0]].attribute
     outgoing = {position: adjoints.pop(position) for position in positions}
     pairs = gradient.matrices.setdefault(slot, [])
     for position, adjoint in outgoing.items():
         value = tape.values[graph.nodes[position].arguments[0]]
-        pairs.append((value, adjoint) if transposed else (adjoint, value))
+        factor = product_factor(tape, position)
+        weighted = adjoint if factor == 1.0 else {m: factor * z for m, z in adjoint.items()}
+        pairs.append((value, weighted) if transposed else (weighted, value))
     pulled = [position for position in positions if graph.nodes[graph.nodes[position].arguments[0]].trainable]
     if not pulled:
         return

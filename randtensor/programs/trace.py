@@ -207,7 +207,7 @@ class ParameterSymbol(Expression):
                 f"expected a vector of length {self.shape[1]}"
             )
         self._graph.matrices[self._slot] = self._shape
-        return vector._node("matvec", (), (self.shape[0],), (self._slot, self._transposed))
+        return vector._node("matvec", (), (self.shape[0],), (self._slot, self._transposed, ()))
 
     def __rmatmul__(self, other: Any) -> Symbol:
         return self.T @ other if len(self._shape) == 2 else super().__rmatmul__(other)
@@ -254,6 +254,7 @@ def trace(
         kinds = {slot in graph.matrices for slot in graph.slots if slot[0] == name}
         if len(depths) > 1 or len(kinds) > 1:
             raise ShapeError(f"parameter {name!r} is used both whole and by slices, expected one or the other")
+    graph.simplify()
     return graph
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.derivatives import DerivativeTensor
-from randtensor.dimensions import same_dimension, scale_names
-from randtensor.errors import EquationError, ShapeError
+from randtensor.dimensions import same_dimension
+from randtensor.errors import EquationError
 from randtensor.quantity import Draw, Quantity
 from randtensor.tensors import RandomTensor
 
@@ -28,11 +27,11 @@ def einsum(equation: str, *operands: Any, probes: int | None = None, root: int |
     equation : ``"ab,a,b->"``; one term per operand and an explicit output. Every summed index occurs twice.
     operands : random tensors, or derivative tensors and contractions of them. A derivative tensor of order k has k
         parameter indices, preceded by an output index if the function is vector-valued.
-    probes : where a contraction of derivatives has loops that no gradient closes, such as ``"ab,ab->"``, it is estimated
-        without bias with this many random probes per sample (2 if not given), or summed exactly, at a cost proportional
-        to the number of parameters, if 0. Small parameter spaces are always summed exactly.
-    root : for derivative tensors, the operand number or the index at which the contraction is closed. The value does not
-        depend on it; two roots are two routes to the same number.
+    probes : where a contraction of derivatives has loops that no gradient closes, such as ``"ab,ab->"``, the number of
+        random probes per sample that estimate it without bias (2 if not given), or 0 for the exact sum, at a cost
+        proportional to the number of parameters. Small parameter spaces are always summed exactly.
+    root : for derivative tensors, the operand number or the index at which the contraction is closed. The value
+        does not depend on it; two roots are two routes to the same number.
 
     Returns
     -------
@@ -64,14 +63,13 @@ def einsum(equation: str, *operands: Any, probes: int | None = None, root: int |
         if rank != len(term):
             what = f"derivative of order {operand.order}" if isinstance(operand, DerivativeTensor) else "tensor"
             raise EquationError(
-                f"operand {number} of {equation!r}, a {what}, has {rank} indices, but its term {term!r} names {len(term)}"
+                f"operand {number} of {equation!r}, a {what}, has {rank} indices, "
+                f"but its term {term!r} names {len(term)}"
             )
     if all(isinstance(operand, RandomTensor) for operand in operands):
         return DenseContraction(equation, terms, output, operands)
     if any(isinstance(operand, RandomTensor) for operand in operands):
-        raise EquationError(
-            f"{equation!r} mixes random tensors with derivative tensors, expected operands of one kind"
-        )
+        raise EquationError(f"{equation!r} mixes random tensors with derivative tensors, expected operands of one kind")
     tensors: list[DerivativeTensor] = []
     labels: list[tuple[Any, ...]] = []
     coefficient: tuple[Any, ...] = ()
@@ -102,12 +100,16 @@ def parse(equation: str, count: int) -> tuple[list[str], str]:
     if not arrow or not all(c.isalpha() or c == "," for c in left) or not (output.isalpha() or not output):
         raise EquationError(f"equation is {equation!r}, expected letters, commas and one arrow, such as 'ab,a,b->'")
     if len(terms) != count:
-        raise EquationError(f"equation {equation!r} has {len(terms)} terms, expected one for each of the {count} operands")
+        raise EquationError(
+            f"equation {equation!r} has {len(terms)} terms, expected one for each of the {count} operands"
+        )
     if len(set(output)) != len(output):
         raise EquationError(f"equation {equation!r} repeats an index of its output, expected each once")
     missing = sorted(set(output) - set(left))
     if missing:
-        raise EquationError(f"equation {equation!r} has the index {missing[0]!r} only in its output, expected it in a term")
+        raise EquationError(
+            f"equation {equation!r} has the index {missing[0]!r} only in its output, expected it in a term"
+        )
     return terms, output
 
 
@@ -124,7 +126,12 @@ class DenseContraction(Quantity):
     """
 
     def __init__(self, equation: str, terms: Sequence[str], output: str, operands: Sequence[RandomTensor]) -> None:
-        self.equation, self.terms, self.output, self.operands = equation, tuple(terms), output, tuple(operands)
+        self.equation, self.terms, self.output, self.operands = (
+            equation,
+            tuple(terms),
+            output,
+            tuple(operands),
+        )
         self.dimensions: dict[str, Any] = {}
         counts: dict[str, int] = {}
         for term, operand in zip(terms, operands, strict=True):
@@ -133,12 +140,14 @@ class DenseContraction(Quantity):
                 known = self.dimensions.setdefault(label, dimension)
                 if not same_dimension(known, dimension):
                     raise EquationError(
-                        f"index {label!r} of {equation!r} has dimensions {known} and {dimension}, expected one dimension"
+                        f"index {label!r} of {equation!r} has dimensions {known} and {dimension}, "
+                        f"expected one dimension per index"
                     )
         for label, count in counts.items():
             if count + (label in output) != 2:
+                left_free = " and left free" if label in output else ""
                 raise EquationError(
-                    f"index {label!r} of {equation!r} is used {count} times{' and left free' if label in output else ''}, "
+                    f"index {label!r} of {equation!r} is used {count} times{left_free}, "
                     f"expected twice to be summed or once to be left free"
                 )
         self.scale_names = tuple(sorted({name for operand in operands for name in operand.scale_names}))

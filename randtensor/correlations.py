@@ -29,8 +29,8 @@ def correlation(
     .. math:: C^{D,d}(x_0; x_1, .., x_d) = \frac{\eta^{D/2+d}}{D!\, d!}\,
               \partial^{D+d} F(x_0) \cdot \bigl( \partial F(x_1) \otimes \cdots \otimes \partial F(x_d) \bigr)
 
-    with D parameter indices left free. C^{0,1} is the tangent kernel; along one gradient step, C^{0,2}, C^{0,3}, ... are
-    the terms by which the function departs from its linearisation (Shem-Ur & Oz 2024, arXiv 2401.04013).
+    with D parameter indices left free. C^{0,1} is the tangent kernel; along one gradient step, C^{0,2}, C^{0,3}, ...
+    are the terms by which the function departs from its linearisation (Shem-Ur & Oz 2024, arXiv 2401.04013).
 
     Parameters
     ----------

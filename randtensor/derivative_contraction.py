@@ -99,7 +99,9 @@ class DerivativeContraction(Quantity):
             for label in term[len(term) - t.order :]:
                 counts[label] = counts.get(label, 0) + 1
         for label in counts.keys() & sizes.keys():
-            raise EquationError(f"index {_text(label)!r} is both an output index and a parameter index, expected one kind")
+            raise EquationError(
+                f"index {_text(label)!r} is both an output index and a parameter index, expected one kind"
+            )
         for label, count in counts.items():
             free = label in self.output
             if count > 2 or (free and count > 1):
@@ -108,10 +110,14 @@ class DerivativeContraction(Quantity):
                     f"expected twice to be summed or once to be left free"
                 )
             if count == 1 and not free:
-                raise EquationError(f"index {_text(label)!r} is used once and summed, expected a partner to contract with")
+                raise EquationError(
+                    f"index {_text(label)!r} is used once and summed, expected a partner to contract with"
+                )
         spaces = {id(t.function.space) for t in self.tensors if t.order}
         if len(spaces) > 1:
-            raise EquationError("the operands are derivatives over different parameters, expected functions on one space")
+            raise EquationError(
+                "the operands are derivatives over different parameters, expected functions on one space"
+            )
         return sizes
 
     @property
@@ -120,7 +126,9 @@ class DerivativeContraction(Quantity):
         terms = [[numbers[label] for label in term] for term in self.terms]
         operands = ";".join(t.fingerprint for t in self.tensors)
         how = f"{self.probes}/{self.root if isinstance(self.root, int) else numbers.get(self.root)}"
-        return f"{terms}->{[numbers[label] for label in self.output]}:{operands}*{list(map(str, self.coefficient))}:{how}"
+        return (
+            f"{terms}->{[numbers[label] for label in self.output]}:{operands}*{list(map(str, self.coefficient))}:{how}"
+        )
 
     def __mul__(self, factor: Any) -> Any:
         if isinstance(factor, Quantity):
@@ -135,7 +143,11 @@ class DerivativeContraction(Quantity):
         return self * reciprocal(factor)
 
     def _copy(self, **changes: Any) -> DerivativeContraction:
-        given: dict[str, Any] = {"coefficient": self.coefficient, "probes": self._asked_probes, "root": self.root}
+        given: dict[str, Any] = {
+            "coefficient": self.coefficient,
+            "probes": self._asked_probes,
+            "root": self.root,
+        }
         return DerivativeContraction(self.tensors, self.terms, self.output, **(given | changes))
 
     # Evaluation
@@ -170,9 +182,10 @@ class DerivativeContraction(Quantity):
         """The exact value, where loops are absent or a full basis is affordable or demanded."""
         if not self.cuts:
             return self._closed(draw, {})
-        if self._asked_probes != 0:
-            if self._asked_probes is not None or self.parameter_count(draw) ** len(self.cuts) > EXACT_EVALUATIONS:
-                return None
+        demanded = self._asked_probes == 0
+        affordable = self.parameter_count(draw) ** len(self.cuts) <= EXACT_EVALUATIONS
+        if not demanded and (self._asked_probes is not None or not affordable):
+            return None
         space = self.tensors[0].function.space
         total: Array | float = 0.0
         for vectors in product(*(list(basis_vectors(space, self.slots, draw)) for _ in self.cuts)):
@@ -191,7 +204,8 @@ class DerivativeContraction(Quantity):
             term: Array | float = 1.0
             for component in self._components:
                 term = term * self._component_value(draw, component, assignment, probes)
-            result[(slice(None), *index)] += term
+            entry: Any = (slice(None), *index)
+            result[entry] += term
         return result
 
     def assignments(self) -> Iterator[tuple[Assignment, tuple[int, ...]]]:
@@ -222,7 +236,8 @@ class DerivativeContraction(Quantity):
         self, draw: Draw, branch: Branch, assignment: Assignment, probes: dict[Label, ParameterVector]
     ) -> tuple[list[tuple[Any, ParameterVector]], list[tuple[Any, ParameterVector]]]:
         """What closes a branch: vectors that are the same for all probes, and vectors that are not."""
-        kept, changing = [], []
+        kept: list[tuple[Any, ParameterVector]] = []
+        changing: list[tuple[Any, ParameterVector]] = []
         for child in branch.children:
             if isinstance(child, Leaf):
                 changing.append((("probe", child.label), probes[child.label]))

@@ -73,8 +73,8 @@ class DerivativeTensor:
     def __repr__(self) -> str:
         return f"derivative of order {self.order} of {self.function.name}"
 
-    # What follows evaluates on one draw of the parameters. Evaluations are remembered there by point and directions, and
-    # longer ones build on shorter ones, so that no matrix is asked the same question twice.
+    # What follows evaluates on one draw of the parameters. Evaluations are remembered there by point and directions,
+    # and longer ones build on shorter ones, so that no matrix is asked the same question twice.
 
     def value(self, draw: Draw, directions: Directions, probes: Directions = ()) -> Array:
         """The tensor closed with ``order`` directions, shape (B,) or (B, outputs).

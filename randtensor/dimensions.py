@@ -12,6 +12,7 @@ from randtensor.orders import Order, Scale, Term
 
 __all__ = [
     "Dimension",
+    "Factor",
     "check_factor",
     "check_shape",
     "evaluate_factor",
@@ -25,6 +26,9 @@ __all__ = [
 
 #: A size: a positive integer, or a multiple of a product of scales.
 Dimension = int | Term
+
+#: A scalar factor: a number, or an order or term that is evaluated at each size.
+Factor = float | Order | Term
 
 
 def check_shape(shape: Sequence[Any], owner: str) -> tuple[Dimension, ...]:
@@ -48,7 +52,9 @@ def _check_dimension(size: Any, owner: str) -> Dimension:
         if not size.order.scales:
             return _check_dimension(size.coefficient, owner)
         if size.coefficient <= 0 or not size.order >= Order(1):
-            raise ShapeError(f"{owner}: the size is {size}, expected one that is positive and does not vanish in the limit")
+            raise ShapeError(
+                f"{owner}: the size is {size}, expected one that is positive and does not vanish in the limit"
+            )
         return size
     if isinstance(size, bool) or size != (whole := _whole(size)) or whole < 1:
         raise ShapeError(f"{owner}: the size is {size!r}, expected a positive integer, a Scale or a multiple of one")
@@ -82,7 +88,7 @@ def _evaluate(value: Order | Term, sizes: tuple[tuple[str, int], ...]) -> float:
     return float(value.evaluate({name: size for name, size in sizes if name in names}))
 
 
-def check_factor(factor: Any) -> Any:
+def check_factor(factor: Any) -> Factor:
     """A scalar factor: a finite number, or an order or term in the scales.
 
     Raises
@@ -100,7 +106,7 @@ def check_factor(factor: Any) -> Any:
     return number
 
 
-def reciprocal(factor: Any) -> Any:
+def reciprocal(factor: Any) -> Factor:
     """One over a scalar factor.
 
     Raises
@@ -110,7 +116,8 @@ def reciprocal(factor: Any) -> Any:
     checked = check_factor(factor)
     if checked == 0:
         raise InputError("the divisor is 0, expected a number other than zero")
-    return checked**-1
+    result: Factor = checked**-1
+    return result
 
 
 def evaluate_shape(shape: Sequence[Dimension], sizes: Mapping[str, int]) -> tuple[int, ...]:

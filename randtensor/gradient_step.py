@@ -106,13 +106,13 @@ class _StepObservable(Quantity):
         tape = forward(function.graph(x0.shape), moved, x0, ring(()), slopes=need_gradient)
         if not need_gradient:
             after = np.broadcast_to(tape.output[()], (draw.batch,))
-            return after - before + self.step.step * gradient.dot(direction)
+            return np.asarray(after - before + self.step.step * gradient.dot(direction))
         new = reverse(tape).coefficient(())
         if self.observable == "kernel change":
-            return new.dot(new) - gradient.dot(gradient)
+            return np.asarray(new.dot(new) - gradient.dot(gradient))
         signs = np.broadcast_to([1.0, -1.0], (draw.batch, 2))
         change = ParameterVector.combination([new, gradient], signs)
-        return np.sqrt(np.maximum(change.dot(change), 0.0))
+        return np.asarray(np.sqrt(np.maximum(change.dot(change), 0.0)))
 
 
 def gradient_step(function: RandomFunction, x1: Any, step: float) -> GradientStep:

@@ -65,4 +65,4 @@ def largest_singular_value(apply: Operator, apply_transposed: Operator, start: P
         grown[:, :-1, :-1] = gram
         grown[:, -1, :] = grown[:, :, -1] = overlaps
         gram = grown
-    return np.sqrt(np.maximum(np.linalg.eigvalsh(projected)[:, -1], 0.0))
+    return np.asarray(np.sqrt(np.maximum(np.linalg.eigvalsh(projected)[:, -1], 0.0)))

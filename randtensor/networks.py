@@ -52,7 +52,7 @@ _NAMED = {
 }
 
 
-def parametrization(choice: str | Parametrization | Sequence[tuple[Exponent, Exponent]]) -> Parametrization:
+def parametrization(choice: str | Parametrization | Sequence[Any]) -> Parametrization:
     """A parametrisation by name, or from explicit exponents.
 
     Parameters
@@ -73,9 +73,9 @@ def parametrization(choice: str | Parametrization | Sequence[tuple[Exponent, Exp
             return _NAMED[choice]
     else:
         try:
-            first, hidden, last, rate = choice
+            first, hidden, last, rate = list(choice)
             pairs = [(Fraction(a), Fraction(b)) for a, b in (first, hidden, last)]
-            return Parametrization(pairs[0], pairs[1], pairs[2], Fraction(rate))  # type: ignore[arg-type]
+            return Parametrization(pairs[0], pairs[1], pairs[2], Fraction(rate))
         except (TypeError, ValueError):
             pass
     raise InputError(
@@ -136,7 +136,11 @@ def mlp(
     def forward(p: Any, x: Any) -> Any:
         h = x
         for layer in range(len(widths)):
-            factor = fan_in[0] ** -0.5 * _power(widths[0], scheme.input[0]) if layer == 0 else _power(fan_in[layer], scheme.hidden[0])
+            factor = (
+                fan_in[0] ** -0.5 * _power(widths[0], scheme.input[0])
+                if layer == 0
+                else _power(fan_in[layer], scheme.hidden[0])
+            )
             z = p[f"W{layer + 1}"] @ h * factor
             h = apply(phi, z + p[f"b{layer + 1}"] * biases if biases else z)
         return p.v @ h * _power(widths[-1], scheme.output[0])
@@ -145,7 +149,11 @@ def mlp(
 
 
 def two_layer(
-    inputs: int, width: Any, activation: str | Activation = "tanh", parametrization: Any = "ntk", **options: Any
+    inputs: int,
+    width: Any,
+    activation: str | Activation = "tanh",
+    parametrization: Any = "ntk",
+    **options: Any,
 ) -> RandomFunction:
     """A network with one hidden layer; options as for ``mlp``.
 
@@ -156,7 +164,9 @@ def two_layer(
     return mlp(inputs, width, 1, activation, parametrization, **options)
 
 
-def deep_linear(inputs: int, width: Any, hidden_layers: int, parametrization: Any = "ntk", **options: Any) -> RandomFunction:
+def deep_linear(
+    inputs: int, width: Any, hidden_layers: int, parametrization: Any = "ntk", **options: Any
+) -> RandomFunction:
     """A product of matrices as a network; options as for ``mlp``.
 
     >>> import randtensor as rt
@@ -238,7 +248,9 @@ def cnn(
     if positions is None:
         parameters["v"] = _readout(readout, n, outputs, 0)
     elif readout is not None or outputs is not None:
-        raise InputError("positions is given together with readout or outputs, expected a Gaussian scalar read-out there")
+        raise InputError(
+            "positions is given together with readout or outputs, expected a Gaussian scalar read-out there"
+        )
     else:
         parameters["v"] = gaussian(_positive("positions", positions), n)
 
@@ -299,5 +311,7 @@ def _readout(law: Any, width: Any, outputs: int | None, exponent: Exponent) -> R
     if law is None:
         return gaussian(*shape, std=_power(width, exponent))
     if exponent != 0:
-        raise InputError("readout is given, expected a parametrization whose read-out weights have standard deviation 1")
+        raise InputError(
+            "readout is given, expected a parametrization whose read-out weights have standard deviation 1"
+        )
     return iid(law, *shape)

@@ -1,12 +1,12 @@
 """Norms of tensors and of contractions with free indices.
 
-Injective (subordinate, spectral) norms: absolute value of a number, Euclidean length of a vector, largest singular value of
-a matrix; they multiply over tensor products. Contractions of derivative tensors are measured without forming them.
+Injective (subordinate, spectral) norms: absolute value of a number, Euclidean length of a vector, largest singular
+value of a matrix; they multiply over tensor products. Contractions of derivative tensors are measured without forming
+them.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +72,8 @@ def norm(tensor: Any, kind: str = "injective", *, steps: int = STEPS, probes: in
             return FrobeniusNorm(tensor, probes)
         if largest > 2:
             raise EquationError(
-                f"the tensor has {largest} connected free parameter indices, expected at most 2 for the injective norm: "
-                f"take the Frobenius norm, or contract it further"
+                f"the tensor has {largest} connected free parameter indices, expected at most 2 for the injective "
+                f"norm: take the Frobenius norm, or contract it further"
             )
         return DerivativeNorm(tensor, steps)
     if isinstance(tensor, Quantity):
@@ -150,8 +150,8 @@ class DerivativeNorm(Quantity):
                 else:
                     ritz, gap = self._operator_norm(draw, component, assignment, failure)
                     low, high = low * ritz, high * ritz * gap
-            lower[(slice(None), *index)] = low
-            upper[(slice(None), *index)] = high
+            entry: Any = (slice(None), *index)
+            lower[entry], upper[entry] = low, high
         return lower, upper
 
     def _operator_norm(
@@ -192,7 +192,7 @@ class FrobeniusNorm(Quantity):
 
     def evaluate(self, draw: Draw) -> Array:
         squares = self.square.evaluate(draw)
-        return np.sqrt(np.maximum(squares.mean(axis=-1) if self.square.probes > 1 else squares, 0.0))
+        return np.asarray(np.sqrt(np.maximum(squares.mean(axis=-1) if self.square.probes > 1 else squares, 0.0)))
 
 
 class DenseNorm(Quantity):
@@ -201,7 +201,9 @@ class DenseNorm(Quantity):
     def __init__(self, tensor: Quantity, kind: str) -> None:
         self.tensor, self.kind, self.scale_names = tensor, kind, tensor.scale_names
         if tensor.probes > 1:
-            raise InputError("tensor is only estimated, with random probes, expected one that is known exactly (probes=0)")
+            raise InputError(
+                "tensor is only estimated, with random probes, expected one that is known exactly (probes=0)"
+            )
 
     @property
     def fingerprint(self) -> str:
@@ -223,8 +225,8 @@ def _power_iteration(entries: Array, generator: np.random.Generator, starts: int
     """Best local maximum of the multilinear form over unit vectors, from several random starts: a lower bound."""
     best = 0.0
     for _ in range(starts):
-        vectors = [generator.standard_normal(size) for size in entries.shape]
-        vectors = [v / np.linalg.norm(v) for v in vectors]
+        gaussian = [generator.standard_normal(size) for size in entries.shape]
+        vectors: list[Array] = [np.asarray(v / np.linalg.norm(v)) for v in gaussian]
         value = 0.0
         for _ in range(sweeps):
             previous = value
@@ -234,7 +236,7 @@ def _power_iteration(entries: Array, generator: np.random.Generator, starts: int
                     if other != axis:
                         image = np.tensordot(image, vectors[other], axes=(other, 0))
                 value = float(np.linalg.norm(image))
-                vectors[axis] = image / value if value else vectors[axis]
+                vectors[axis] = np.asarray(image / value) if value else vectors[axis]
             if value - previous <= 1e-8 * value:
                 break
         best = max(best, value)

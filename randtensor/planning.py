@@ -1,8 +1,8 @@
 """How a contraction of derivative tensors is carried out: a tree of closed tensors, and probes on what closes loops.
 
 The operands are the vertices of a graph and the contracted parameter indices its edges. A derivative tensor can be
-closed with vectors on all indices but one, which gives a vector, or on all, which gives a number. So a tree is evaluated
-from its leaves to a root. An edge beyond the tree is cut with a random probe v at both ends, E v v^T = 1.
+closed with vectors on all indices but one, which gives a vector, or on all, which gives a number. So a tree is
+evaluated from its leaves to a root. An edge beyond the tree is cut with a random probe v at both ends, E v v^T = 1.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Branch:
 class Component:
     """One connected component, ready to evaluate.
 
-    ``ends`` holds one branch, closed completely (the root is an operand), or two, whose vectors are multiplied (the root
-    is the edge between them). With a free index the single branch is closed but for that index.
+    ``ends`` holds one branch, closed completely (the root is an operand), or two, whose vectors are multiplied (the
+    root is the edge between them). With a free index the single branch is closed but for that index.
     ``cuts`` are the labels that carry probes.
     """
 
@@ -102,10 +102,15 @@ def plan(
 
 
 def _close(
-    terms: Sequence[Sequence[Label]], members: Sequence[int], free: Sequence[Label], roots: list[int], edge: Label | None
+    terms: Sequence[Sequence[Label]],
+    members: Sequence[int],
+    free: Sequence[Label],
+    roots: list[int],
+    edge: Label | None,
 ) -> Component:
     """Spanning tree by breadth-first search from the roots; what closes a loop is cut."""
-    parent_label: dict[int, Label | None] = {r: edge if edge is not None else (free[0] if free else None) for r in roots}
+    open_label = edge if edge is not None else free[0] if free else None
+    parent_label: dict[int, Label | None] = dict.fromkeys(roots, open_label)
     children: dict[int, list[tuple[Label, int]]] = {m: [] for m in members}
     tree = {edge} if edge is not None else set()
     queue = list(roots)
@@ -138,7 +143,7 @@ def _close(
 
 
 def _cost(component: Component, names: Sequence[Hashable]) -> int:
-    """Vectors to be revealed, roughly: monomials of every evaluation, three times as many when a reverse pass follows."""
+    """Vectors to be revealed, roughly: monomials of each evaluation, thrice as many when a reverse pass follows."""
     seen: set[Hashable] = set()
     total = 0
 

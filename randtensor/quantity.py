@@ -42,7 +42,6 @@ class Draw:
             self._memory[key] = make()
         return self._memory[key]
 
-
     def recall(self, key: Any) -> Any:
         """The object stored under ``key``, or None if it was never made."""
         return self._memory.get(key)
@@ -157,10 +156,12 @@ def resolve_sizes(scale_names: tuple[str, ...], n: int | Mapping[Any, int] | Non
     elif n is None:
         given = {}
     elif len(scale_names) <= 1:
-        given = {name: n for name in scale_names}
+        given = dict.fromkeys(scale_names, n)
     else:
         names = ", ".join(scale_names)
-        raise ShapeError(f"n is {n!r}, but the quantity has several scales ({names}): give a size for each as a mapping")
+        raise ShapeError(
+            f"n is {n!r}, but the quantity has several scales ({names}): give a size for each as a mapping"
+        )
     missing = [name for name in scale_names if name not in given]
     if missing:
         raise ShapeError(f"n is {n!r}, expected a size for the scale {missing[0]!r}")

@@ -34,7 +34,9 @@ class ParameterSpace:
     def __init__(self, tensors: Mapping[str, RandomTensor], sizes: Mapping[str, int] | None = None) -> None:
         for name, tensor in tensors.items():
             if not isinstance(tensor, RandomTensor):
-                raise ShapeError(f"parameter {name!r} is {tensor!r}, expected a random tensor such as rt.gaussian(n, n)")
+                raise ShapeError(
+                    f"parameter {name!r} is {tensor!r}, expected a random tensor such as rt.gaussian(n, n)"
+                )
         self.tensors = dict(tensors)
         self.sizes = dict(sizes or {})
 
@@ -54,7 +56,7 @@ class SampledParameters:
 
     def __init__(self, space: ParameterSpace, draw: Draw) -> None:
         self.batch = draw.batch
-        self.sizes = {**draw.sizes, **space.sizes}
+        self.sizes: Mapping[str, int] = {**draw.sizes, **space.sizes}
         self._space, self._draw = space, draw
 
     def _slice(self, slot: Slot) -> tuple[RandomTensor, tuple[int, ...]]:
@@ -105,7 +107,10 @@ class RandomFunction:
     def scale_names(self, shape: tuple[int, ...]) -> tuple[str, ...]:
         """Scales the law depends on, for inputs of this shape."""
         factors = [node.attribute for node in self.graph(shape).nodes if node.operation in ("scale", "shift")]
-        names = {*scale_names(factors), *(name for tensor in self.space.tensors.values() for name in tensor.scale_names)}
+        names = {
+            *scale_names(factors),
+            *(name for tensor in self.space.tensors.values() for name in tensor.scale_names),
+        }
         return tuple(sorted(names - self.space.sizes.keys()))
 
     def fingerprint(self, shape: tuple[int, ...]) -> str:
@@ -229,14 +234,18 @@ def check_input(x: Any) -> Array:
     except (TypeError, ValueError) as error:
         raise InputError(f"x is {x!r}, expected an array of numbers") from error
     if not np.isfinite(array).all():
-        raise InputError(f"x has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected finite numbers")
+        raise InputError(
+            f"x has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected finite numbers"
+        )
     array.setflags(write=False)
     return array
 
 
 def _match_shape(name: str, dimensions: tuple[Dimension, ...], shape: tuple[int, ...], sizes: dict[str, int]) -> None:
     """Check an array against a symbolic shape, learning the sizes of scales on the way."""
-    wrong = ShapeError(f"parameter {name!r} has shape {shape}, expected {show(dimensions)}" + (f" at {sizes}" if sizes else ""))
+    wrong = ShapeError(
+        f"parameter {name!r} has shape {shape}, expected {show(dimensions)}" + (f" at {sizes}" if sizes else "")
+    )
     if len(dimensions) != len(shape):
         raise wrong
     for dimension, size in zip(dimensions, shape, strict=True):

@@ -77,7 +77,9 @@ class Gaussian(RandomTensor):
 
     @property
     def fingerprint(self) -> str:
-        return f"gaussian{show(self.dimensions)}*{self.std}" + (f":dense={self.dense}" if self.dense is not None else "")
+        return f"gaussian{show(self.dimensions)}*{self.std}" + (
+            f":dense={self.dense}" if self.dense is not None else ""
+        )
 
     def slice(self, indices: tuple[int, ...]) -> RandomTensor:
         return self

@@ -57,13 +57,17 @@ class OneHiddenLayer:
             raise ActivationError(f"activation is {self.activation.name!r}, expected a smooth one")
         first, second = check_input(x0), check_input(x1)
         if first.ndim != 1 or first.shape != second.shape or not first.any():
-            raise InputError(f"x0 and x1 have shapes {first.shape} and {second.shape}, expected non-zero vectors of one length")
-        self.k00, self.k01, self.k11 = (float(a @ b) / first.size for a, b in ((first, first), (first, second), (second, second)))
+            raise InputError(
+                f"x0 and x1 have shapes {first.shape} and {second.shape}, expected non-zero vectors of one length"
+            )
+        self.k00, self.k01, self.k11 = (
+            float(a @ b) / first.size for a, b in ((first, first), (first, second), (second, second))
+        )
         self._readout = readout
 
     def mean(self, d: int, n: float) -> float:
         """E C^{0,d} at width n."""
-        return n ** (-(d - 1) / 2) / factorial(d) * self._moment(self._closed(d))
+        return float(n ** (-(d - 1) / 2) / factorial(d) * self._moment(self._closed(d)))
 
     def variance(self, d: int, n: float) -> float:
         """Var C^{0,d} at width n."""
@@ -83,7 +87,7 @@ class OneHiddenLayer:
         if d:
             hidden[d - 1] = d * p[d] * q[0] * step ** (d - 1)
         total = self._moment(_product(readout, readout)) + self.k00 * self._moment(_product(hidden, hidden))
-        return n ** (-d / 2) / factorial(d) * sqrt(total)
+        return float(n ** (-d / 2) / factorial(d) * sqrt(total))
 
     def _closed(self, d: int) -> dict[int, Array]:
         """X as a polynomial in v: coefficients, at the nodes, by power."""

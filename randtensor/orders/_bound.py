@@ -104,9 +104,7 @@ class Bound:
             return NotImplemented
         kinds = {self.kind, factor.kind} - {"Theta"}
         if "Omega" in kinds and len(kinds) > 1:
-            raise OrderError(
-                f"the product of {self} and {factor} is bounded neither from above nor from below"
-            )
+            raise OrderError(f"the product of {self} and {factor} is bounded neither from above nor from below")
         # What is little-o stays so under every bounded factor.
         kind: Kind = next((kind for kind in _ABSORBING if kind in kinds), "Theta")
         return Bound(kind, self.order * factor.order)
@@ -123,9 +121,7 @@ class Bound:
 
     def _reciprocal(self) -> Bound:
         if self.kind not in _RECIPROCAL:
-            raise OrderError(
-                f"the divisor is {self}, which may vanish: expected a bound from below, Theta or Omega"
-            )
+            raise OrderError(f"the divisor is {self}, which may vanish: expected a bound from below, Theta or Omega")
         return Bound(_RECIPROCAL[self.kind], self.order**-1)
 
     def __pow__(self, exponent: Number) -> Bound:
@@ -236,8 +232,4 @@ def Omega(order: Asymptotic | Number | str) -> Bound:
 def _as_bound(value: object) -> Bound | None:
     if isinstance(value, Bound):
         return value
-    return (
-        Bound("Theta", growth_of(value, "value"))
-        if isinstance(value, Asymptotic) or is_number(value)
-        else None
-    )
+    return Bound("Theta", growth_of(value, "value")) if isinstance(value, Asymptotic) or is_number(value) else None

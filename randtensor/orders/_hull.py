@@ -67,8 +67,8 @@ def _attainable(objective: Sequence[Fraction], constraints: Sequence[Sequence[Fr
     """Whether some w >= 0 has objective . w > 0 and constraint . w >= 0 for each constraint.
 
     Simplex method with Bland's rule (which cannot cycle) for: maximise objective . w subject to
-    -constraint . w <= 0 and sum w <= 1. The start w = 0 is feasible, and a positive objective ends the search.
-    The tableau is kept in integers over one common denominator (Edmonds), which is far faster than fractions.
+    -constraint . w <= 0 and sum w <= 1. The start w = 0 is feasible; a positive objective ends the search.
+    The tableau is kept in integers over a common denominator (Edmonds), far faster than in fractions.
     """
     width, height = len(objective), len(constraints) + 1
     table = [[-entry for entry in _integers(row)] for row in constraints] + [[1] * width]
@@ -93,8 +93,7 @@ def _attainable(objective: Sequence[Fraction], constraints: Sequence[Sequence[Fr
             if index != leaving:
                 factor = row[entering]
                 table[index] = [
-                    (pivot * entry - factor * other) // denominator
-                    for entry, other in zip(row, pivot_row, strict=True)
+                    (pivot * entry - factor * other) // denominator for entry, other in zip(row, pivot_row, strict=True)
                 ]
         basis[leaving] = entering
         denominator = pivot

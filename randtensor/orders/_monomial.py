@@ -113,6 +113,4 @@ def check_symbols(symbols: Iterable[Symbol]) -> None:
     seen: dict[str, bool] = {}
     for name, vanishes in symbols:
         if seen.setdefault(name, vanishes) != vanishes:
-            raise OrderError(
-                f"the scale {name!r} tends to infinity and to 0 in one expression, expected one limit"
-            )
+            raise OrderError(f"the scale {name!r} tends to infinity and to 0 in one expression, expected one limit")

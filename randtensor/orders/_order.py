@@ -100,9 +100,7 @@ class Order(Asymptotic):
         >>> (Scale("n") + Scale("m")).terms
         (Order('n'), Order('m'))
         """
-        return tuple(
-            sum_of_monomials([m]) for m in sorted(self._monomials, key=lambda m: m.factors, reverse=True)
-        )
+        return tuple(sum_of_monomials([m]) for m in sorted(self._monomials, key=lambda m: m.factors, reverse=True))
 
     @property
     def scales(self) -> tuple[Scale, ...]:
@@ -149,9 +147,7 @@ class Order(Asymptotic):
     def _single(self, purpose: str) -> Monomial:
         if len(self._monomials) != 1:
             kind = "a sum of several terms" if self._monomials else "zero"
-            raise OrderError(
-                f"the order {self} is {kind}, expected a single product of powers for its {purpose}"
-            )
+            raise OrderError(f"the order {self} is {kind}, expected a single product of powers for its {purpose}")
         return next(iter(self._monomials))
 
     @overload
@@ -183,9 +179,7 @@ class Order(Asymptotic):
 
     def __pow__(self, exponent: Number) -> Order:
         if isinstance(exponent, Asymptotic):
-            raise OrderError(
-                f"exponent is {exponent}, expected a rational number: exponential growth is no order"
-            )
+            raise OrderError(f"exponent is {exponent}, expected a rational number: exponential growth is no order")
         if not is_number(exponent):
             return NotImplemented
         p = rational(exponent, "exponent")
@@ -200,18 +194,14 @@ class Order(Asymptotic):
         embedded = _embed(other)
         if embedded is None:
             if is_number(other):
-                raise OrderError(
-                    f"the sum of the order {self} and {other!r} is ambiguous: write 1 for a constant"
-                )
+                raise OrderError(f"the sum of the order {self} and {other!r} is ambiguous: write 1 for a constant")
             return NotImplemented
         return sum_of_monomials([*self._monomials, *embedded])
 
     __radd__ = __add__
 
     def __sub__(self, other: object) -> NoReturn:
-        raise OrderError(
-            f"a difference with the order {self} may cancel, so it has no order: bound it by the sum"
-        )
+        raise OrderError(f"a difference with the order {self} may cancel, so it has no order: bound it by the sum")
 
     __rsub__ = __sub__
 
@@ -256,9 +246,7 @@ class Order(Asymptotic):
         try:
             return float(sum(monomial.value(values) for monomial in self._monomials))
         except (OverflowError, ZeroDivisionError):
-            raise OrderError(
-                f"sizes are {sizes!r}, where the order {self} exceeds the range of a float"
-            ) from None
+            raise OrderError(f"sizes are {sizes!r}, where the order {self} exceeds the range of a float") from None
 
     def substitute(
         self,
@@ -327,9 +315,7 @@ class Scale(Order):
 
     def __init__(self, name: str, to: float = math.inf) -> None:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name in RESERVED_NAMES:
-            raise OrderError(
-                f"name is {name!r}, expected a letter, letters and digits that do not name a function"
-            )
+            raise OrderError(f"name is {name!r}, expected a letter, letters and digits that do not name a function")
         if isinstance(to, bool) or not (to == 0 or to == math.inf):
             raise OrderError(f"to is {to!r} for the scale {name!r}, expected infinity or 0")
         symbol = Symbol(name, bool(to == 0))
@@ -364,9 +350,7 @@ def growth_of(value: object, argument: str) -> Order:
         return value.order
     constant = monomials_of(value)
     if constant is None:
-        raise OrderError(
-            f"{argument} is {value!r}, expected an Order, a Scale, a Term, a text or a finite number"
-        )
+        raise OrderError(f"{argument} is {value!r}, expected an Order, a Scale, a Term, a text or a finite number")
     return sum_of_monomials(constant)
 
 

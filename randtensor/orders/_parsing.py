@@ -157,9 +157,7 @@ class _Parser:
             elif operator not in _STARTS:
                 return result
             elif self.after_bare_logarithm and self.next.text not in ("log", "loglog"):
-                self.fail(
-                    self.next, "'*' or parentheses, since what follows log n may belong to its argument,"
-                )
+                self.fail(self.next, "'*' or parentheses, since what follows log n may belong to its argument,")
             factor = self.power()
             with self.arithmetic():
                 result = result / factor if operator == "/" else result * factor
@@ -263,9 +261,7 @@ class _Parser:
         value = self.sign() * self.number()
         after = self.tokens[self.index : self.index + 2]
         if [token.kind for token in after] == ["/", "number"]:
-            self.fail(
-                after[0], "braces around the exponent, as in n^{1/2}, or around its base, as in (n^1)/2,"
-            )
+            self.fail(after[0], "braces around the exponent, as in n^{1/2}, or around its base, as in (n^1)/2,")
         return value
 
     def rational(self) -> Fraction:

@@ -25,9 +25,7 @@ def resolve_sizes(symbols: Sequence[Symbol], sizes: Any) -> dict[str, float]:
         check_symbols([*symbols, *(own for key in sizes for own in getattr(key, "_symbols", ()))])
         given = {getattr(key, "name", key): size for key, size in sizes.items()}
     elif len(names) > 1:
-        raise OrderError(
-            f"sizes are {sizes!r}, expected a mapping with a size for each of {', '.join(names)}"
-        )
+        raise OrderError(f"sizes are {sizes!r}, expected a mapping with a size for each of {', '.join(names)}")
     else:
         given = dict.fromkeys(names, sizes)
     missing = [name for name in names if name not in given]

@@ -37,9 +37,7 @@ def substitute(order: Order, replacements: Iterable[tuple[Scale | str, Asymptoti
 def _check_limit(scale: Scale, replacement: Order) -> None:
     if not (replacement < 1 and replacement > 0 if scale.to == 0 else replacement > 1):
         limit = "0" if scale.to == 0 else "infinity"
-        raise OrderError(
-            f"the replacement of {scale.name} is {replacement}, expected an order that tends to {limit}"
-        )
+        raise OrderError(f"the replacement of {scale.name} is {replacement}, expected an order that tends to {limit}")
 
 
 def _substituted(monomial: Monomial, orders: dict[str, Order]) -> Order:

@@ -51,9 +51,7 @@ class Term(Asymptotic):
         if isinstance(order, Term):
             value *= order.coefficient
         if len(growth.terms) > 1:
-            raise OrderError(
-                f"order is {growth}, expected a single term: a constant times a sum of orders is lost"
-            )
+            raise OrderError(f"order is {growth}, expected a single term: a constant times a sum of orders is lost")
         if value == 0 or growth == 0:
             value, growth = Fraction(0), Order.zero()
         object.__setattr__(self, "coefficient", value)
@@ -100,16 +98,12 @@ class Term(Asymptotic):
             return NotImplemented
         if self == self._order and summand == summand.order:
             return self._order + summand.order
-        raise OrderError(
-            f"the sum of {self} and {other} keeps no coefficients: add the orders, .order, instead"
-        )
+        raise OrderError(f"the sum of {self} and {other} keeps no coefficients: add the orders, .order, instead")
 
     __radd__ = __add__
 
     def __sub__(self, other: object) -> NoReturn:
-        raise OrderError(
-            f"a difference with the term {self} may cancel, so it has no order: bound it by the sum"
-        )
+        raise OrderError(f"a difference with the term {self} may cancel, so it has no order: bound it by the sum")
 
     __rsub__ = __sub__
 

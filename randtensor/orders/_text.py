@@ -10,9 +10,7 @@ from randtensor.orders._monomial import Monomial, Symbol
 
 __all__ = ["GREEK", "coefficient_latex", "coefficient_text", "sum_latex", "sum_text", "symbol_latex"]
 
-_GREEK_TO_RHO = (
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho"
-)
+_GREEK_TO_RHO = "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho"
 _GREEK_FROM_SIGMA = "sigma tau upsilon phi varphi chi psi Gamma Delta Lambda Xi Pi Sigma Upsilon Phi Psi"
 GREEK = frozenset(f"{_GREEK_TO_RHO} {_GREEK_FROM_SIGMA}".split())
 

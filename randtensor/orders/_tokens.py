@@ -49,8 +49,7 @@ def tokenize(text: object, what: str) -> list[Token]:
         match = _TOKEN.match(text, position)
         if match is None:
             raise OrderError(
-                f"text {quoted(text)} is not {what}:"
-                f" unexpected character {text[position]!r} at position {position}"
+                f"text {quoted(text)} is not {what}: unexpected character {text[position]!r} at position {position}"
             )
         position = match.end()
         kind = match.lastgroup
@@ -80,7 +79,5 @@ def _token(kind: str, match: re.Match[str], text: str, what: str) -> Token:
         # The base of a logarithm is a constant factor.
         name = "log"
     if command and base not in FUNCTIONS | GREEK | {"Theta", "Omega"}:
-        raise OrderError(
-            f"text {quoted(text)} is not {what}: unknown command {lexeme} at position {match.start()}"
-        )
+        raise OrderError(f"text {quoted(text)} is not {what}: unknown command {lexeme} at position {match.start()}")
     return Token("function" if name in FUNCTIONS else "name", name, match.start(), match.end())

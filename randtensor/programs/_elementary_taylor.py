@@ -286,9 +286,7 @@ def monomial(exponent: int, z: Array, order: int) -> list[Array]:
         elif remaining == 1:
             coefficient = np.multiply(z, weight)
         else:
-            coefficient = (
-                products[remaining - 1] if remaining <= len(products) else np.power(z, float(remaining))
-            )
+            coefficient = products[remaining - 1] if remaining <= len(products) else np.power(z, float(remaining))
             if k:
                 coefficient *= weight
         out.append(coefficient)

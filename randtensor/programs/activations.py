@@ -92,9 +92,7 @@ def _checked(name: str, kernel: Taylor, z: Array, order: int) -> list[Array]:
     except TypeError:
         count = -1
     if count < 0:
-        raise InputError(
-            f"order of the Taylor expansion of {name} must be a non-negative integer, got {order!r}."
-        )
+        raise InputError(f"order of the Taylor expansion of {name} must be a non-negative integer, got {order!r}.")
     values = np.asarray(z)
     if values.dtype.char not in "fd" or not values.dtype.isnative:
         if not np.can_cast(values.dtype, np.longdouble):
@@ -277,8 +275,7 @@ def get_activation(activation: str | Activation) -> Activation:
         return activation
     if not isinstance(activation, str):
         raise ActivationError(
-            f"activation must be a name or an Activation, got {activation!r}; "
-            f"known are {', '.join(ACTIVATION_NAMES)}."
+            f"activation must be a name or an Activation, got {activation!r}; known are {', '.join(ACTIVATION_NAMES)}."
         )
     match = _PATTERN.fullmatch(activation)
     name, argument = match.groups() if match else (activation, None)
@@ -293,9 +290,7 @@ def get_activation(activation: str | Activation) -> Activation:
         candidates = [*_PLAIN, *_ALIASES, "leaky_relu", "power"]
         close = difflib.get_close_matches(name.lower(), candidates, n=1)
         hint = f"did you mean {close[0]!r}? Known" if close else "known"
-        raise ActivationError(
-            f"activation {activation!r} is not known; {hint} are {', '.join(ACTIVATION_NAMES)}."
-        )
+        raise ActivationError(f"activation {activation!r} is not known; {hint} are {', '.join(ACTIVATION_NAMES)}.")
     if argument is not None:
         raise ActivationError(f"activation {name!r} takes no parameter, got {activation!r}.")
     return found

@@ -15,7 +15,17 @@ from randtensor.programs.parameters import ParameterVector
 from randtensor.programs.polynomials import Monomial, Polynomial, Ring, accumulate, add, compose, multiply
 from randtensor.revealed import RandomMatrix
 
-__all__ = ["ParameterSource", "Tape", "dot", "extend", "forward", "lift", "matrix_products", "product_factor", "stack_rows"]
+__all__ = [
+    "ParameterSource",
+    "Tape",
+    "dot",
+    "extend",
+    "forward",
+    "lift",
+    "matrix_products",
+    "product_factor",
+    "stack_rows",
+]
 
 Array = np.ndarray
 
@@ -37,8 +47,8 @@ class ParameterSource(Protocol):
 class Tape:
     """The values of a program's nodes along given directions.
 
-    ``values[i]`` is the polynomial of node i, with coefficients of shape (B, *shape), or (1, *shape) for what is the same
-    in every sample; ``slopes[i]`` is phi'(z) at an elementwise node. Coefficients are never modified once stored.
+    ``values[i]`` is the polynomial of node i, with coefficients of shape (B, *shape), or (1, *shape) for what is the
+    same in every sample; ``slopes[i]`` is phi'(z) at an elementwise node. Coefficients are never modified once stored.
     """
 
     graph: Graph

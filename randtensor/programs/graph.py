@@ -17,9 +17,9 @@ Slot = tuple[str, tuple[int, ...]]
 class Node:
     """One step of a program.
 
-    ``operation`` is one of input, constant, parameter, matvec, elementwise, add, multiply, scale, shift, dot, sum, take,
-    stack; ``arguments`` are positions of earlier nodes; ``shape`` holds symbolic dimensions. A matvec's attribute is
-    (slot, transposed, factors): the matrix, and what its product is multiplied by.
+    ``operation`` is one of input, constant, parameter, matvec, elementwise, add, multiply, scale, shift, dot, sum,
+    take, stack; ``arguments`` are positions of earlier nodes; ``shape`` holds symbolic dimensions. A matvec's
+    attribute is (slot, transposed, factors): the matrix, and what its product is multiplied by.
     ``level`` counts the matrix products on the longest path to the node: products of one matrix on one level can be
     revealed together. ``trainable`` says whether the value depends on a parameter at all.
     """
@@ -57,7 +57,7 @@ class Graph:
 
     @cached_property
     def schedule(self) -> list[tuple[list[list[int]], list[int]]]:
-        """How the finished program is evaluated. Per level: groups of matrix products that share their matrix, then the other nodes in order."""
+        """The order of evaluation: per level, groups of products that share their matrix, then the other nodes."""
         levels = max((node.level for node in self.nodes), default=0)
         plan: list[tuple[list[list[int]], list[int]]] = []
         for level in range(levels + 1):

@@ -41,7 +41,6 @@ class LowRank:
         """Times a number per sample, shape (B,)."""
         return LowRank(self.left, self.right, self.weights * factor[:, None])
 
-
     @staticmethod
     def total(terms: Sequence[LowRank]) -> LowRank:
         """The sum of several, with no more outer products than the smaller side has entries."""
@@ -101,7 +100,6 @@ class ParameterVector:
             assert isinstance(block, LowRank)
             matrices[slot] = block.scaled(factor)
         return ParameterVector(arrays, matrices)
-
 
     @staticmethod
     def combination(vectors: Sequence[ParameterVector], coefficients: Array) -> ParameterVector:

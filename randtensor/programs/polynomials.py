@@ -2,8 +2,8 @@ r"""Truncated polynomials: the ring over which programs are evaluated.
 
 A value is a polynomial in t_1, ..., t_k with array coefficients, in which t_j^(m_j + 1) = 0. Evaluating a function at
 theta + sum_j t_j delta_j over this ring yields all its mixed directional derivatives up to those degrees at once: the
-coefficient of t^alpha is the derivative along delta^alpha divided by alpha!. Distinct directions (m_j = 1), one direction
-many times (univariate Taylor mode) and no direction at all (plain evaluation) are the same code.
+coefficient of t^alpha is the derivative along delta^alpha divided by alpha!. Distinct directions (m_j = 1), one
+direction many times (univariate Taylor mode) and no direction at all (plain evaluation) are the same code.
 
 Coefficients that vanish identically are left out, so that a program pays only for the monomials that occur.
 """

@@ -1,12 +1,15 @@
 """The reverse pass: gradients over truncated polynomials.
 
 Reverse differentiation only uses ring operations, so run over truncated polynomials it yields the gradient at
-theta + sum_j t_j delta_j as a polynomial: its coefficients are derivative tensors contracted with all directions but one.
+theta + sum_j t_j delta_j as a polynomial: its coefficients are derivative tensors contracted with all directions but
+one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
 import numpy as np
 
 from randtensor.dimensions import evaluate_factor, evaluate_shape
@@ -51,7 +54,9 @@ class Gradient:
             if factors:
                 lefts, rights = zip(*factors, strict=True)
                 matrices[slot] = LowRank(
-                    stack_rows(list(lefts), batch), stack_rows(list(rights), batch), np.ones((batch, len(factors)))
+                    stack_rows(list(lefts), batch),
+                    stack_rows(list(rights), batch),
+                    np.ones((batch, len(factors))),
                 )
         return ParameterVector(arrays, dict(matrices))
 
@@ -131,7 +136,8 @@ def _propagate(gradient: Gradient, position: int, adjoint: Polynomial, adjoints:
             scattered = {}
             for m, z in adjoint.items():
                 scattered[m] = np.zeros((len(z), *shape))
-                np.add.at(scattered[m], (slice(None), node.attribute), z)
+                index: Any = (slice(None), node.attribute)
+                np.add.at(scattered[m], index, z)
             give(node.arguments[0], scattered)
         case "stack":
             for row, argument in enumerate(node.arguments):

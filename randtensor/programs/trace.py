@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from randtensor.dimensions import Dimension, check_factor, reciprocal, same_dimension, show
+from randtensor.dimensions import Dimension, Factor, check_factor, reciprocal, same_dimension, show
 from randtensor.errors import ShapeError
 from randtensor.orders import Order, Scale, Term
 from randtensor.programs.activations import Activation, get_activation
 from randtensor.programs.graph import Graph, Slot
 
 __all__ = ["Expression", "Symbol", "trace"]
-
-Number = float | Order | Scale | Term
 
 
 class Expression:
@@ -27,7 +25,7 @@ class Expression:
     def _value(self) -> Symbol:
         raise TypeError("an expression has a value only as a Symbol or a parameter")
 
-    def _coerce(self, other: Any) -> Symbol | Number:
+    def _coerce(self, other: Any) -> Symbol | Factor:
         """``other`` as a value of this program, or as a factor known at every size."""
         if isinstance(other, Expression):
             return other._value()
@@ -50,26 +48,30 @@ class Expression:
             return value._node("scale", (), value.shape, right)
         return value._node("multiply", (right,), value._joint_shape(right))
 
-    __radd__, __rmul__ = __add__, __mul__
+    def __radd__(self, other: Any) -> Symbol:
+        return self.__add__(other)
+
+    def __rmul__(self, other: Any) -> Symbol:
+        return self.__mul__(other)
 
     def __neg__(self) -> Symbol:
-        return self * -1.0
+        return self.__mul__(-1.0)
 
     def __sub__(self, other: Any) -> Symbol:
         right = self._coerce(other)
-        return self + (-right if isinstance(right, Symbol) else right * -1)
+        return self.__add__(-right if isinstance(right, Symbol) else right * -1)
 
     def __rsub__(self, other: Any) -> Symbol:
-        return -self + other
+        return self.__neg__().__add__(other)
 
     def __truediv__(self, other: Any) -> Symbol:
         right = self._coerce(other)
         if isinstance(right, Symbol):
-            return self * right.elementwise("reciprocal")
-        return self * reciprocal(right)
+            return self.__mul__(right.elementwise("reciprocal"))
+        return self.__mul__(reciprocal(right))
 
     def __rtruediv__(self, other: Any) -> Symbol:
-        return self._value().elementwise("reciprocal") * other
+        return self._value().elementwise("reciprocal").__mul__(other)
 
     def __pow__(self, power: Any) -> Symbol:
         if not isinstance(power, int | float) or isinstance(power, bool):
@@ -78,7 +80,7 @@ class Expression:
 
     def __matmul__(self, other: Any) -> Symbol:
         if isinstance(other, ParameterSymbol) and len(other.shape) == 2:
-            return other.T @ self
+            return other.T.__matmul__(self)
         value, right = self._value(), self._coerce(other)
         shape = right.shape if isinstance(right, Symbol) else ()
         if not isinstance(right, Symbol) or len(value.shape) != 1 or len(shape) != 1:
@@ -87,7 +89,7 @@ class Expression:
         return value._node("dot", (right,), ())
 
     def __rmatmul__(self, other: Any) -> Symbol:
-        return self @ other
+        return self.__matmul__(other)
 
     def elementwise(self, activation: str | Activation) -> Symbol:
         """An activation applied to every entry."""
@@ -137,7 +139,9 @@ class Symbol(Expression):
     def __iter__(self) -> Iterator[Symbol]:
         return (self[i] for i in range(len(self)))
 
-    def _node(self, operation: str, others: tuple[Symbol, ...], shape: tuple[Any, ...], attribute: Any = None) -> Symbol:
+    def _node(
+        self, operation: str, others: tuple[Symbol, ...], shape: tuple[Any, ...], attribute: Any = None
+    ) -> Symbol:
         positions = (self._position, *(other._position for other in others))
         return Symbol(self._graph, self._graph.append(operation, positions, shape, attribute))
 
@@ -150,7 +154,8 @@ class Symbol(Expression):
 
 
 class ParameterSymbol(Expression):
-    """A parameter inside a program: a vector to compute with, a matrix to multiply by, or a stack of either to index."""
+    """A parameter inside a program: a vector to compute with, a matrix to multiply by, or a stack of either to
+    index."""
 
     def __init__(self, graph: Graph, slot: Slot, shape: tuple[Dimension, ...], transposed: bool = False) -> None:
         self._graph, self._slot, self._shape, self._transposed = graph, slot, shape, transposed
@@ -170,10 +175,12 @@ class ParameterSymbol(Expression):
         return self._shape[::-1] if self._transposed else self._shape
 
     @property
-    def T(self) -> ParameterSymbol:  # noqa: N802 - the name every array library uses
+    def T(self) -> ParameterSymbol:
         """The transposed matrix."""
         if len(self._shape) != 2:
-            raise ShapeError(f"parameter {self._slot[0]!r} of shape {show(self._shape)} was transposed, expected a matrix")
+            raise ShapeError(
+                f"parameter {self._slot[0]!r} of shape {show(self._shape)} was transposed, expected a matrix"
+            )
         return ParameterSymbol(self._graph, self._slot, self._shape, not self._transposed)
 
     def __len__(self) -> int:
@@ -200,7 +207,11 @@ class ParameterSymbol(Expression):
         if len(self._shape) != 2:
             return super().__matmul__(other)
         vector = self._coerce(other)
-        if not isinstance(vector, Symbol) or len(vector.shape) != 1 or not same_dimension(vector.shape[0], self.shape[1]):
+        if (
+            not isinstance(vector, Symbol)
+            or len(vector.shape) != 1
+            or not same_dimension(vector.shape[0], self.shape[1])
+        ):
             found = show(vector.shape) if isinstance(vector, Symbol) else "()"
             raise ShapeError(
                 f"{self._slot[0]} @ h with shapes {show(self.shape)} and {found}: "
@@ -210,7 +221,7 @@ class ParameterSymbol(Expression):
         return vector._node("matvec", (), (self.shape[0],), (self._slot, self._transposed, ()))
 
     def __rmatmul__(self, other: Any) -> Symbol:
-        return self.T @ other if len(self._shape) == 2 else super().__rmatmul__(other)
+        return self.T.__matmul__(other) if len(self._shape) == 2 else super().__rmatmul__(other)
 
 
 class Parameters:
@@ -231,13 +242,16 @@ class Parameters:
 
 
 def trace(
-    function: Callable[[Any, Any], Any], shapes: Mapping[str, tuple[Dimension, ...]], input_shape: tuple[int, ...]
+    function: Callable[[Any, Any], Any],
+    shapes: Mapping[str, tuple[Dimension, ...]],
+    input_shape: tuple[int, ...],
 ) -> Graph:
     """The graph of ``function(p, x)`` for inputs of one shape.
 
     Raises
     ------
-    ShapeError : shapes that do not fit, a matrix used as a value, a parameter used both whole and by slices, or a result
+    ShapeError : shapes that do not fit, a matrix used as a value, a parameter used both whole and by slices, or a
+    result
         that is not a scalar or a vector of fixed length.
     """
     graph = Graph(input_shape)

@@ -86,7 +86,7 @@ class RandomMatrix(ABC):
         return self.apply_transposed(np.asarray(other))
 
     @property
-    def T(self) -> TransposedMatrix:  # noqa: N802 - the name every array library uses
+    def T(self) -> TransposedMatrix:
         return TransposedMatrix(self)
 
     def linear_operator(self) -> LinearOperator:
@@ -144,7 +144,7 @@ class DenseMatrix(RandomMatrix):
         return self.shape[1], self.shape[0]
 
     def answer(self, vectors: Array) -> Array:
-        return np.matmul(vectors, self.entries.swapaxes(1, 2))
+        return np.asarray(np.matmul(vectors, self.entries.swapaxes(1, 2)))
 
     def answer_transposed(self, vectors: Array) -> Array:
-        return np.matmul(vectors, self.entries)
+        return np.asarray(np.matmul(vectors, self.entries))

@@ -25,7 +25,7 @@ def inner(left: Array, right: Array) -> Array:
     length = left.shape[-1]
     transposed = right.swapaxes(-1, -2)
     if length <= PANEL:
-        return np.matmul(left, transposed)
+        return np.asarray(np.matmul(left, transposed))
     total = np.zeros((left.shape[0], left.shape[1], right.shape[1]))
     for start in range(0, length, PANEL):
         stop = start + PANEL
@@ -56,11 +56,11 @@ def row_norms(rows: Array) -> Array:
     square = np.vecdot(rows, rows)
     safe = (square > 1e-280) & (square < 1e280)
     if safe.all():
-        return np.sqrt(square)
+        return np.asarray(np.sqrt(square))
     largest = np.abs(rows).max(axis=-1, initial=0.0)
     scale = np.where(largest > 0, largest, 1.0)
     scaled = rows / scale[..., None]
-    return scale * np.sqrt(np.vecdot(scaled, scaled))
+    return np.asarray(scale * np.sqrt(np.vecdot(scaled, scaled)))
 
 
 class Rows:
@@ -76,12 +76,14 @@ class Rows:
     @property
     def rows(self) -> Array:
         """View of the rows so far, shape (batch, count, length)."""
-        return self._buffer[:, : self.count]
+        view: Array = self._buffer[:, : self.count]
+        return view
 
     @property
     def last(self) -> Array:
         """View of the row appended last, shape (batch, length)."""
-        return self._buffer[:, self.count - 1]
+        view: Array = self._buffer[:, self.count - 1]
+        return view
 
     def reserve(self, added: int) -> Array:
         """Append rows with undefined entries and return the view to write them to, shape (batch, added, length)."""
@@ -92,7 +94,8 @@ class Rows:
             grown[:, : self.count] = self.rows
             self._buffer = grown
         self.count = needed
-        return self._buffer[:, needed - added : needed]
+        view: Array = self._buffer[:, needed - added : needed]
+        return view
 
     def normals(self, generator: np.random.Generator, added: int) -> Array:
         """Append standard normal rows and return their view."""

@@ -16,10 +16,10 @@ class RevealedGaussian(RandomMatrix):
 
     Given all answers so far, and however the next question depends on them, W is a known part plus
     ``(1 - P^T P) W' (1 - Q^T Q)`` with W' an independent copy of W; Q and P are orthonormal bases of the right and left
-    vectors met. A new direction q therefore gets the image ``P^T Z q + (1 - P^T P) g`` with one fresh Gaussian vector g,
-    where Z holds the images of P. This is exact at every finite size; memory and time are O((m + n) k) for k directions
-    against O(m n) for the entries (the conditioning argument of Bolthausen 2014, arXiv 1201.2891, and Bayati & Montanari
-    2011, arXiv 1001.3448, used as a sampler).
+    vectors met. A new direction q therefore gets the image ``P^T Z q + (1 - P^T P) g`` with one fresh Gaussian vector
+    g, where Z holds the images of P. This is exact at every finite size; memory and time are O((m + n) k) for k
+    directions against O(m n) for the entries (the conditioning argument of Bolthausen 2014, arXiv 1201.2891, and
+    Bayati & Montanari 2011, arXiv 1001.3448, used as a sampler).
 
     Parameters
     ----------
@@ -83,4 +83,4 @@ class RevealedGaussian(RandomMatrix):
         by_right = np.matmul(images.swapaxes(1, 2), right)
         by_left = np.matmul(left.swapaxes(1, 2), left_images)
         both = np.matmul(left.swapaxes(1, 2), np.matmul(inner(left, images), right))
-        return by_right + by_left - both
+        return np.asarray(by_right + by_left - both)

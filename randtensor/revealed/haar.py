@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from randtensor.revealed._matrix import Array, RandomMatrix, as_generator
 from randtensor.revealed._rows import Rows, combine, extend_basis
 from randtensor.seeding import Seed
@@ -14,8 +12,9 @@ __all__ = ["RevealedHaar"]
 class RevealedHaar(RandomMatrix):
     """An n x n orthogonal matrix O with Haar law.
 
-    The state is a list of pairs (z, Oz) with orthonormal z and orthonormal Oz. The image of a new unit vector is uniform
-    on the unit sphere orthogonal to all images so far; a product with the transpose gives pairs the other way round.
+    The state is a list of pairs (z, Oz) with orthonormal z and orthonormal Oz. The image of a new unit vector is
+    uniform on the unit sphere orthogonal to all images so far; a product with the transpose gives pairs the other way
+    round.
 
     Parameters
     ----------

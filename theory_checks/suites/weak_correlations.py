@@ -349,7 +349,12 @@ def _identities(plan: _Plan) -> Iterator[Claim]:
         mine = plan.correlation(scaled, 0, d, learning_rate=kappa**-2)
         yield Claim(
             f"C^(0,{d}) under F -> k F, eta -> eta / k^2 scales as k^{-(d - 1)}",
-            rt.combine(_relative_difference, mine, plan.correlation(two, 0, d) * kappa ** -(d - 1), name="relative difference"),
+            rt.combine(
+                _relative_difference,
+                mine,
+                plan.correlation(two, 0, d) * kappa ** -(d - 1),
+                name="relative difference",
+            ),
             id=f"W19.{d}",
             predicted=Identity(1e-10),
             source=DERIVED,
@@ -387,7 +392,9 @@ def _relative_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs(a - b) / np.maximum(np.abs(a), np.abs(b)))
 
 
-def _composition_residual(composed: np.ndarray, value: np.ndarray, kernel: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _composition_residual(
+    composed: np.ndarray, value: np.ndarray, kernel: np.ndarray, second: np.ndarray
+) -> np.ndarray:
     slope = 1 - np.tanh(value) ** 2
     predicted = slope**3 * second - np.tanh(value) * slope * slope**2 * kernel**2
     return np.asarray(np.abs(composed - predicted) / np.abs(kernel) ** 2)
@@ -443,7 +450,14 @@ def _calculus(plan: _Plan) -> Iterator[Claim]:
         source=DERIVED,
         **dense,
     )
-    yield Claim("while the norm of I is 1", rt.norm(identity), id="W26.norm", statistic="mean", predicted=Exact(1), **dense)
+    yield Claim(
+        "while the norm of I is 1",
+        rt.norm(identity),
+        id="W26.norm",
+        statistic="mean",
+        predicted=Exact(1),
+        **dense,
+    )
     a, b = rt.gaussian(n, n), rt.gaussian(n, n)
     product = rt.combine(
         lambda ab, x, y: np.maximum(ab / (x * y) - 1, 0.0),

@@ -1,7 +1,7 @@
 """Coverage of the intervals of `estimators.fit_rate`: how often the 95 % interval holds the true exponent.
 
     python benchmarks/coverage.py                          the table of docs/rates.md
-    python benchmarks/coverage.py --reps 200 --correction right
+    python benchmarks/coverage.py --reps 200 --correction right --correction wrong
 
 Truth C n^-1 (1 + s n^-w), means of N samples at each n.  Each cell shows coverage in per cent, and in
 brackets the median length of the interval relative to the fit that knows the true form of the law.
@@ -48,9 +48,7 @@ class Cell:
     length: float
 
 
-def sample_means(
-    noise: str, samples: int, sizes: int, reps: int, rng: np.random.Generator
-) -> tuple[Array, Array]:
+def sample_means(noise: str, samples: int, sizes: int, reps: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Means and standard errors of ``samples`` draws of mean 1, both of shape (reps, sizes)."""
     means, errors = np.empty((reps, sizes)), np.empty((reps, sizes))
     step = max(1, 20_000_000 // (samples * sizes))
@@ -86,7 +84,7 @@ def cells(
     truths: tuple[str, ...] = tuple(TRUTHS),
     level: float = 0.95,
 ) -> Iterator[Cell]:
-    """Coverage of every cell asked for; the same code infers here as in `fit_rate`, many data sets at a time."""
+    """Coverage of every cell asked for, inferred by the code of `fit_rate`, many data sets at a time."""
     rng = np.random.default_rng(seed)
     for noise in noises:
         for samples in counts:
@@ -100,13 +98,9 @@ def cells(
                     exact = np.log(n**EXPONENT * (1 + strength * n**-power))
                     log_values = exact + np.log(means)
                     relative = None if "unknown" in mode else errors / means
-                    found = law.infer(
-                        np.log(n), log_values, relative, powers_of(mode, strength, power), False
-                    )
+                    found = law.infer(np.log(n), log_values, relative, powers_of(mode, strength, power), False)
                     low, high = found.combined.bounds(found.quantile(level))
-                    oracle = law.infer(
-                        np.log(n), log_values, errors / means, (power if strength else None,), False
-                    )
+                    oracle = law.infer(np.log(n), log_values, errors / means, (power if strength else None,), False)
                     sharp = np.sqrt(oracle.fits.variance[0]) * oracle.quantile(level) * 2
                     covered = (low <= EXPONENT) & (high >= EXPONENT)
                     length = float(np.median(high - low) / np.median(sharp))
@@ -145,14 +139,12 @@ def table(mode: str, found: list[Cell], target: float = 0.93) -> Table:
 def main(reps: int, seed: int, modes: tuple[str, ...]) -> None:
     """Print the coverage of the 95 % interval of the exponent."""
     console = Console(width=None if Console().is_terminal else 120)
-    for mode in modes or MODES:
+    for mode in modes:
         found = list(cells(mode, reps, seed))
         console.print(table(mode, found))
         worst = min(found, key=lambda cell: cell.coverage)
         longest = max(cell.length for cell in found)
-        console.print(
-            f"worst coverage {100 * worst.coverage:.1f} %, longest interval {longest:.1f} x oracle\n"
-        )
+        console.print(f"worst coverage {100 * worst.coverage:.1f} %, longest interval {longest:.1f} x oracle\n")
 
 
 if __name__ == "__main__":

@@ -148,12 +148,12 @@ class Statistic:
         draws = np.asarray(samples, dtype=float)
         if self.is_quantile:
             return _quantile(draws, self._order or 0.5)
-        # moments of numbers near the ends of the range of floats: only ratios to the largest are ever raised
-        # to powers
+        # near the ends of the range of floats, only ratios to the largest can be raised to powers
         scale = float(np.abs(draws).max()) or 1.0
         value, error, dof = _moment(self)(draws / scale, probes)
-        unit = scale**2 if self.name == "variance" else scale
-        return Summary(value * unit, error * unit, dof, self.is_positive)
+        for _ in range(2 if self.name == "variance" else 1):
+            value, error = value * scale, error * scale
+        return Summary(value, error, dof, self.is_positive)
 
 
 def summarize(samples: NDArray[Any], statistic: str | Statistic, probes: int = 1) -> Summary:

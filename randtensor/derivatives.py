@@ -14,7 +14,7 @@ from randtensor.programs.forward import Tape, forward
 from randtensor.programs.parameters import ParameterVector
 from randtensor.programs.polynomials import ring
 from randtensor.programs.reverse import Gradient, reverse
-from randtensor.quantity import Draw
+from randtensor.quantity import Draw, Quantity
 
 if TYPE_CHECKING:
     from randtensor.derivative_contraction import DerivativeContraction
@@ -28,7 +28,7 @@ Array = np.ndarray
 Directions = Sequence[tuple[Any, ParameterVector]]
 
 
-class DerivativeTensor:
+class DerivativeTensor(Quantity):
     """The derivative of order k of a random function at an input, with respect to all its parameters.
 
     As an operand of ``rt.einsum`` it has k parameter indices, preceded by an output index when the function is
@@ -45,6 +45,8 @@ class DerivativeTensor:
             raise InputError(f"order is {order!r}, expected a non-negative integer")
         self.function, self.x, self.order = function, x, int(order)
         self.outputs = function.outputs(x.shape)
+        self.scale_names = function.scale_names(x.shape)
+        self.shape = () if self.outputs is None else (self.outputs,)
         point = sha256(x.tobytes()).hexdigest()[:12]
         #: identifies function and input, stably between runs; the space tells equal laws of distinct parameters apart
         self.key = f"{function.fingerprint(x.shape)}({x.shape}:{point})"
@@ -66,9 +68,17 @@ class DerivativeTensor:
 
         return DerivativeContraction([self], [tuple(range(self.ndim))], tuple(range(self.ndim)))
 
-    def sample(self, n: Any = None, size: int = 1, *, rng: Any = None) -> Array:
-        """Samples of the value (order 0 only), shape (size, *outputs)."""
-        return self.contraction().sample(n, size, rng=rng)
+    def evaluate(self, draw: Draw) -> Array:
+        """One block of samples of the value, shape (batch, *outputs); an error for order > 0."""
+        return self.contraction().evaluate(draw)
+
+    def __mul__(self, factor: Any) -> Any:
+        return self.contraction() * factor
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, factor: Any) -> Any:
+        return self.contraction() / factor
 
     def __repr__(self) -> str:
         return f"derivative of order {self.order} of {self.function.name}"

@@ -76,7 +76,7 @@ def parametrization(choice: str | Parametrization | Sequence[Any]) -> Parametriz
             first, hidden, last, rate = list(choice)
             pairs = [(Fraction(a), Fraction(b)) for a, b in (first, hidden, last)]
             return Parametrization(pairs[0], pairs[1], pairs[2], Fraction(rate))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
     raise InputError(
         f"parametrization is {choice!r}, expected one of {', '.join(map(repr, _NAMED))} "

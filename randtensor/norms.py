@@ -99,6 +99,11 @@ class DerivativeNorm(Quantity):
     def __init__(self, tensor: DerivativeContraction, steps: int) -> None:
         self.tensor, self.steps = tensor, steps
         self.scale_names, self.shape = tensor.scale_names, tensor.shape
+        if tensor.cuts:
+            raise EquationError(
+                "the tensor contains a loop of contracted parameter indices, "
+                "expected a tree for the injective norm and for Euclidean lengths"
+            )
         if any(label not in tensor.output for label in tensor.output_sizes):
             summed = next(label for label in tensor.output_sizes if label not in tensor.output)
             raise EquationError(f"the output index {summed!r} is summed under a norm, expected it to be left free")
@@ -108,7 +113,9 @@ class DerivativeNorm(Quantity):
         return f"norm{self.steps}({self.tensor.fingerprint})"
 
     def block_length(self, sizes: Sizes) -> int:
-        return self.tensor.block_length(sizes)
+        # A Krylov space takes dozens of evaluations, so small batches hide the interpreter's overhead already.
+        longest = max((len(component.free) for component in self.tensor.open_components), default=0)
+        return min(self.tensor.block_length(sizes), 16 if longest > 1 else 128)
 
     def evaluate(self, draw: Draw) -> Array:
         return self._bounds(draw, failure=None)[0]

@@ -175,7 +175,8 @@ class RandomFunction:
             raise ShapeError(f"{unknown[0]!r} is missing or unknown among the given arrays, expected {expected}")
         fixed = {name: Fixed(array) for name, array in arrays.items()}
         sizes: dict[str, int] = {}
-        for name, tensor in self.space.tensors.items():
+        # Twice: a size such as n * m can be checked only after others have told n and m.
+        for name, tensor in [*self.space.tensors.items()] * 2:
             _match_shape(name, tensor.dimensions, fixed[name].entries.shape, sizes)
         return RandomFunction(self.forward, ParameterSpace(fixed, sizes), self.name)
 

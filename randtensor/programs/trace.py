@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from randtensor.dimensions import Dimension, Factor, check_factor, reciprocal, same_dimension, show
-from randtensor.errors import ShapeError
+from randtensor.errors import InputError, ShapeError
 from randtensor.orders import Order, Scale, Term
 from randtensor.programs.activations import Activation, get_activation
 from randtensor.programs.graph import Graph, Slot
@@ -31,9 +31,16 @@ class Expression:
             return other._value()
         if isinstance(other, int | float | np.number | Order | Scale | Term):
             return check_factor(other)
-        array = np.asarray(other, dtype=float)
+        try:
+            array = np.asarray(other, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"a constant is {other!r}, expected numbers") from error
         if array.ndim == 0:
             return check_factor(array)
+        if not np.isfinite(array).all():
+            raise InputError(
+                f"a constant has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected finite numbers"
+            )
         return Symbol(self._graph, self._graph.append("constant", (), array.shape, array))
 
     def __add__(self, other: Any) -> Symbol:

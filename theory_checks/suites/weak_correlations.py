@@ -364,7 +364,7 @@ def _identities(plan: _Plan) -> Iterator[Claim]:
     composed = rt.combine(
         _composition_residual,
         rt.correlation(outer, 0, 2, plan.x1, plan.x1),
-        two(plan.x1).contraction(),
+        two(plan.x1),
         rt.correlation(two, 0, 1, plan.x1, plan.x1),
         rt.correlation(two, 0, 2, plan.x1, plan.x1),
         name="composition residual",

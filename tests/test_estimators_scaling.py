@@ -1,0 +1,183 @@
+"""Scaling of sampled quantities: sizes and scales, values near zero, records and figures."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+import estimators
+from randtensor.errors import InputError, ShapeError
+from randtensor.quantity import Quantity
+
+
+class Toy(Quantity):
+    """Normal with mean shift(n) and standard deviation n^-1/2 m^-1 (1 + 1/n)."""
+
+    def __init__(self, names=("n",), shift=lambda n: 0.0, noise=1.0):
+        self.scale_names = names
+        self.shift = shift
+        self.noise = noise
+        self.fingerprint = "toy" + ",".join(names)
+
+    def evaluate(self, draw):
+        n, m = draw.sizes["n"], draw.sizes.get("m", 1)
+        width = self.noise * n**-0.5 / m * (1 + 1 / n)
+        return self.shift(n) + width * draw.generator.standard_normal(draw.batch)
+
+
+def test_exponent_and_record():
+    found = estimators.scaling(Toy(), n=[1024, 16, 64, 256], samples=2000, rng=4)
+    low, high = found.interval(0.999)
+    # the 99.9 % interval misses with probability at most 1e-3
+    assert low < -0.5 < high
+    assert (found.exponent, found.error) == (found.fit.exponent, found.fit.error)
+    assert list(found.n) == [16, 64, 256, 1024]
+    assert found.scale == "n" and found.statistic == "rms" and not found.unresolved and found.reason is None
+    assert found.local_exponents.shape == (3, 3)
+    record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert record["n"] == [16, 64, 256, 1024] and len(record["estimates"]) == 4
+    assert "rms of toyn, n = 16 .. 1024: exponent -0." in str(found)
+    assert all(each.draws is None for each in found.estimates)
+    kept = estimators.scaling(Toy(), n=[16, 64], samples=[50, 60], rng=4, keep_samples=True)
+    assert [each.draws.shape for each in kept.estimates] == [(50,), (60,)]
+
+
+def test_the_scale_is_the_one_that_varies_or_is_named():
+    quantity = Toy(("n", "m"))
+    for n, scale, exponent in [
+        ([{"n": 32, "m": m} for m in (4, 16, 64, 256)], None, -1.0),
+        ([{"n": n, "m": 3} for n in (16, 64, 256, 1024)], "n", -0.5),
+        ([{"n": k * k, "m": k} for k in (4, 8, 16, 32)], "m", -2.0),
+        ([{"n": k * k, "m": k} for k in (4, 8, 16, 32)], "n", -1.0),
+    ]:
+        found = estimators.scaling(quantity, n=n, scale=scale, samples=1000, rng=7)
+        low, high = found.interval(0.9999)
+        assert low < exponent < high
+        assert abs(found.exponent - exponent) < 0.3
+    with pytest.raises(InputError, match="scale is None, but n and m vary: name the one"):
+        estimators.scaling(quantity, n=[{"n": 4, "m": 4}, {"n": 8, "m": 8}])
+    with pytest.raises(InputError, match="scale is 'k', expected a scale of the quantity: n, m"):
+        estimators.scaling(quantity, n=[{"n": 4, "m": 4}, {"n": 8, "m": 8}], scale="k")
+    with pytest.raises(ShapeError, match=r"several scales \(n, m\): give a size for each"):
+        estimators.scaling(quantity, n=[4, 8])
+
+
+def test_values_near_zero_are_unresolved():
+    hidden = estimators.scaling(Toy(), n=[16, 64, 256], statistic="mean", samples=400, rng=1)
+    assert hidden.unresolved
+    assert "the mean is within 3 standard errors of zero at n = 16, 64, 256" in hidden.reason
+    low, high = hidden.interval()
+    assert high - low > 0.5
+    assert "unresolved" in str(hidden)
+
+
+def test_a_change_of_sign_is_unresolved():
+    turning = Toy(shift=lambda n: 1 - 100 / n, noise=0.01)
+    found = estimators.scaling(turning, n=[25, 50, 200, 400], statistic="mean", samples=400, rng=1)
+    assert found.reason == "the mean changes sign between n = 50 and n = 200"
+    assert found.values[0] < 0 < found.values[-1]
+
+
+def test_a_negative_mean_scales_by_its_magnitude():
+    found = estimators.scaling(
+        Toy(shift=lambda n: -10 / n, noise=0.01), n=[16, 64, 256, 1024], statistic="mean", samples=400, rng=1
+    )
+    assert not found.unresolved
+    assert found.exponent == pytest.approx(-1, abs=0.02)
+    assert np.all(found.values < 0)
+
+
+def test_deterministic_quantities():
+    exact = estimators.scaling(
+        Toy(shift=lambda n: 3 / n, noise=0.0), n=[16, 64, 256, 1024, 4096], samples=5, rng=1
+    )
+    assert exact.exponent == pytest.approx(-1, abs=1e-9)
+    with pytest.raises(InputError, match="the rms at n = 16 is exactly zero, expected a statistic that
+    scales"):
+        estimators.scaling(Toy(noise=0.0), n=[16, 64], samples=5, rng=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"n": [256]}, ShapeError, r"n is \[256\]: a slope needs at least two different sizes"),
+        ({"n": []}, ShapeError, r"n is \[\]: a slope needs at least two different sizes"),
+        ({"n": [8, 8]}, ShapeError, r"n is \[8, 8\]: a slope needs at least two different sizes"),
+        ({"n": [8, 16, 8]}, ShapeError, r"n is \[8, 16, 8\]: 8 occurs more than once"),
+        ({"n": [8, 0]}, ShapeError, "n is 0 for the scale 'n', expected a positive integer"),
+        ({"n": [8, -4]}, ShapeError, "n is -4 for the scale 'n', expected a positive integer"),
+        ({"n": [8, 16.5]}, ShapeError, "n is 16.5 for the scale 'n', expected a positive integer"),
+        ({"n": 8}, ShapeError, "n is 8, expected a list of at least two sizes"),
+        ({"samples": [10, 20, 30]}, ShapeError, "samples has 3 entries, expected 2 as many as n"),
+        ({"samples": 1}, InputError, "samples is 1, expected at least 2"),
+        ({"samples": "many"}, InputError, "samples is 'many', expected a positive integer"),
+        ({"correction": "none"}, InputError, "correction is 'none', expected 'auto'"),
+        ({"n": [1, 8], "log_power": 2}, InputError, "n is 1, expected sizes above 1"),
+        ({"statistic": "q99"}, InputError, "samples is 20, expected at least 500"),
+    ],
+)
+def test_bad_options_get_a_sentence_before_anything_is_drawn(options, error, message):
+    class Silent(Toy):
+        def evaluate(self, draw):
+            raise AssertionError("drawn")
+
+    with pytest.raises(error, match=message):
+        estimators.scaling(Silent(), **({"n": [8, 16], "samples": 20} | options))
+
+
+def test_a_quantity_without_scale_has_no_exponent():
+    class Fixed(Toy):
+        scale_names = ()
+
+    with pytest.raises(ShapeError, match="has no scale, expected one that can grow"):
+        estimators.scaling(Fixed(()), n=[8, 16])
+
+
+@pytest.fixture
+def pyplot():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"statistic": "mean"},
+        {"log_power": 1},
+        {"log_power": True},
+        {"correction": None},
+        {"n": [8, 16]},
+        {"n": [2**k for k in range(2, 13)]},
+    ],
+)
+def test_figures(pyplot, options):
+    found = estimators.scaling(Toy(), **({"n": [8, 32, 128, 512], "samples": 100, "rng": 3} | options))
+    values, slopes = found.plot()
+    values.figure.canvas.draw()
+    assert values.get_xscale() == values.get_yscale() == slopes.get_xscale() == "log"
+    assert slopes.get_xlabel() == "$n$" and slopes.get_ylabel() == "local slope"
+    assert "exponent" in values.get_legend().get_texts()[0].get_text()
+
+
+def test_figures_in_given_axes(pyplot):
+    found = estimators.scaling(Toy(), n=[8, 32, 128], samples=100, rng=3)
+    _, ax = pyplot.subplots()
+    assert found.plot(ax) == (ax,)
+    _, pair = pyplot.subplots(2)
+    assert found.plot(pair) == tuple(pair)
+
+
+def test_figures_without_matplotlib(monkeypatch):
+    found = estimators.scaling(Toy(), n=[8, 32, 128], samples=100, rng=3)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"matplotlib is needed for plot\(\): pip install
+    'randtensor\[plot\]'"):
+        found.plot()

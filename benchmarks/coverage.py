@@ -23,16 +23,25 @@ from estimators import _power_law as law
 Array = NDArray[np.float64]
 
 GRIDS = {"32 .. 1024": 2.0 ** np.arange(5, 11), "64 .. 16384": 4.0 ** np.arange(3, 8)}
-TRUTHS: dict[str, tuple[float, float]] = {
-    "none": (0.0, 1.0),
-    "+n^-1/2": (1.0, 0.5),
-    "-n^-1/2 / 2": (-0.5, 0.5),
-    "+n^-1": (1.0, 1.0),
-    "-n^-1 / 2": (-0.5, 1.0),
+#: relative corrections as sums of strength x n^-power
+TRUTHS: dict[str, tuple[tuple[float, float], ...]] = {
+    "none": ((0.0, 1.0),),
+    "+n^-1/2": ((1.0, 0.5),),
+    "-n^-1/2 / 2": ((-0.5, 0.5),),
+    "+n^-1": ((1.0, 1.0),),
+    "-n^-1 / 2": ((-0.5, 1.0),),
+}
+#: corrections that are not of the form the fit assumes
+BEYOND: dict[str, tuple[tuple[float, float], ...]] = {
+    "+5 n^-1/2": ((5.0, 0.5),),
+    "+n^-3/4": ((1.0, 0.75),),
+    "+n^-1/2 + 2/n": ((1.0, 0.5), (2.0, 1.0)),
+    "-n^-1/2 + 2/n": ((-1.0, 0.5), (2.0, 1.0)),
+    "+n^-1/4": ((1.0, 0.25),),
 }
 NOISES = ("normal", "precise", "lognormal")
 COUNTS = (30, 100, 1000, 10_000)
-MODES = ("auto", "right", "wrong", "none", "auto, errors unknown")
+MODES = ("auto", "right", "wrong", "none", "auto, errors unknown", "beyond")
 EXPONENT = -1.0
 
 
@@ -64,9 +73,9 @@ def sample_means(noise: str, samples: int, sizes: int, reps: int, rng: np.random
     return means, errors
 
 
-def powers_of(mode: str, strength: float, power: float) -> tuple[float | None, ...]:
+def powers_of(mode: str, power: float) -> tuple[float | None, ...]:
     """The correction powers a user of this mode would give."""
-    if mode.startswith("auto"):
+    if mode.startswith("auto") or mode == "beyond":
         return (0.5, 1.0)
     if mode == "none":
         return (None,)
@@ -81,11 +90,12 @@ def cells(
     noises: tuple[str, ...] = NOISES,
     counts: tuple[int, ...] = COUNTS,
     grids: tuple[str, ...] = tuple(GRIDS),
-    truths: tuple[str, ...] = tuple(TRUTHS),
+    truths: tuple[str, ...] | None = None,
     level: float = 0.95,
 ) -> Iterator[Cell]:
     """Coverage of every cell asked for, inferred by the code of `fit_rate`, many data sets at a time."""
     rng = np.random.default_rng(seed)
+    laws = BEYOND if mode == "beyond" else TRUTHS
     for noise in noises:
         for samples in counts:
             for grid in grids:
@@ -93,12 +103,12 @@ def cells(
                 means, errors = sample_means(noise, samples, len(n), reps, rng)
                 positive = np.all(means > 0, axis=1)  # else there is no logarithm: not a case for fit_rate
                 means, errors = means[positive], errors[positive]
-                for truth in truths:
-                    strength, power = TRUTHS[truth]
-                    exact = np.log(n**EXPONENT * (1 + strength * n**-power))
+                for truth in truths or laws:
+                    strength, power = laws[truth][0]
+                    exact = np.log(n**EXPONENT * (1 + sum(s * n**-w for s, w in laws[truth])))
                     log_values = exact + np.log(means)
                     relative = None if "unknown" in mode else errors / means
-                    found = law.infer(np.log(n), log_values, relative, powers_of(mode, strength, power), False)
+                    found = law.infer(np.log(n), log_values, relative, powers_of(mode, power), False)
                     low, high = found.combined.bounds(found.quantile(level))
                     oracle = law.infer(np.log(n), log_values, errors / means, (power if strength else None,), False)
                     sharp = np.sqrt(oracle.fits.variance[0]) * oracle.quantile(level) * 2
@@ -134,6 +144,8 @@ def table(mode: str, found: list[Cell], target: float = 0.93) -> Table:
     "modes",
     type=click.Choice(MODES),
     multiple=True,
+    default=["auto"],
+    show_default=True,
     help="What fit_rate is told (repeatable).",
 )
 def main(reps: int, seed: int, modes: tuple[str, ...]) -> None:

@@ -146,9 +146,7 @@ def decay(log_n: Array, smallest: float, power: float | None) -> Array:
     return np.zeros_like(log_n) if power is None else np.exp(-power * (log_n - smallest))
 
 
-def fit_models(
-    log_n: Array, log_values: Array, errors: Array, models: Sequence[Model], linear: Array
-) -> Fits:
+def fit_models(log_n: Array, log_values: Array, errors: Array, models: Sequence[Model], linear: Array) -> Fits:
     """Weighted fits of every model to every row of ``log_values``, with standard errors ``errors`` (R, m)."""
     m, p = linear.shape
     ratios = np.stack([decay(log_n, log_n[0], model.power) for model in models])[:, None, :]  # (M, 1, m)
@@ -224,9 +222,7 @@ def combine(fits: Fits, models: Sequence[Model], powers: Sequence[float | None])
         for i, model in enumerate(models):
             if model.power == power:
                 weights[i] = np.where(keep, np.exp((lowest - fits.criterion[i]) / 2), 0.0)
-    return Combined(
-        weights / weights.sum(0), tuple(powers), np.stack(exponents), np.stack(deviations), retained
-    )
+    return Combined(weights / weights.sum(0), tuple(powers), np.stack(exponents), np.stack(deviations), retained)
 
 
 def steady_errors(log_n: Array, errors: Array) -> Array:
@@ -247,9 +243,7 @@ def steady_errors(log_n: Array, errors: Array) -> Array:
     return steadied
 
 
-def residual_error(
-    log_n: Array, log_values: Array, models: Sequence[Model], linear: Array
-) -> tuple[Array, float]:
+def residual_error(log_n: Array, log_values: Array, models: Sequence[Model], linear: Array) -> tuple[Array, float]:
     """Common relative error (R,) from the residuals of the richest models that leave any, and its dof."""
     full = [model for model in models if model.cut == 0]
     noise = np.ones(len(log_values))

@@ -57,9 +57,7 @@ class Estimate:
         ------
         InputError : ``level`` is not strictly between 0 and 1.
         """
-        return Summary(self.value, self.error, self.dof, Statistic(self.statistic).is_positive).interval(
-            level
-        )
+        return Summary(self.value, self.error, self.dof, Statistic(self.statistic).is_positive).interval(level)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the samples, ready for JSON; a kurtosis that is not defined becomes None."""
@@ -87,8 +85,8 @@ def estimate(
 
     Parameters
     ----------
-    quantity : scalar quantity, or one whose last axis holds unbiased probes of one number
-        (``quantity.probes`` > 1).
+    quantity : scalar quantity. With ``quantity.probes`` > 1 it has several unbiased estimates per sample, from
+        which means, mean squares and variances are estimated without bias.
     n : size of its scale, or a mapping from scales to sizes; None if it has no scale.
     statistic : "mean", "rms", "variance", "std", "median", "q90" (any quantile), "L3" (any L^q norm) or a
         `Statistic`.
@@ -121,9 +119,7 @@ def estimate(
     chosen.require(count, probes)
     sizes = resolve_sizes(quantity.scale_names, n)
     root = root_sequence(rng)
-    (draws,) = draw_samples(
-        quantity, [sizes], [count], root, jobs=jobs, block_size=block_size, progress=progress
-    )
+    (draws,) = draw_samples(quantity, [sizes], [count], root, jobs=jobs, block_size=block_size, progress=progress)
     return from_samples(draws, chosen, sizes, root, probes, keep_samples)
 
 
@@ -132,8 +128,7 @@ def check_scalar(quantity: Quantity) -> int:
     if not isinstance(quantity, Quantity):
         raise InputError(f"quantity is {quantity!r}, expected a randtensor quantity that can be sampled")
     probes = int(getattr(quantity, "probes", 1))
-    expected = (probes,) if probes > 1 else ()
-    if tuple(quantity.shape) != expected:
+    if tuple(quantity.shape):
         raise ShapeError(
             f"quantity {describe(quantity)} has shape {tuple(quantity.shape)}, expected a scalar: "
             "contract or index it first"

@@ -20,9 +20,7 @@ _DATA, _FIT, _GUIDE = "#1b1b1b", "#2f6db3", "#8a8a8a"
 _NAMES = {"std": "standard deviation", "rms": "root mean square"}
 
 
-def plot_scaling(
-    result: Scaling, ax: Axes | Sequence[Axes] | None = None, level: float = 0.95
-) -> tuple[Axes, ...]:
+def plot_scaling(result: Scaling, ax: Axes | Sequence[Axes] | None = None, level: float = 0.95) -> tuple[Axes, ...]:
     """Draw a `Scaling`: see `Scaling.plot`.
 
     Raises
@@ -64,9 +62,7 @@ def _draw_values(ax: Axes, result: Scaling, level: float) -> None:
     reach = (result.n[-1] / result.n[0]) ** 0.06
     grid = np.geomspace(max(result.n[0] / reach, 1.01), result.n[-1] * reach, 200)
     low, high = fit.band(grid, level)
-    exponent = (
-        f"{fit.exponent:.3f} ± {fit.error:.3f}" if np.isfinite(fit.error) else f"{fit.exponent:.3f} ± ?"
-    )
+    exponent = _signed(fit.exponent, 3) + (f" ± {fit.error:.3f}" if np.isfinite(fit.error) else " ± ?")
     if np.all(np.isfinite(high)) and high.max() < 1e300:
         ax.fill_between(grid, low, high, color=_FIT, alpha=0.16, lw=0)
     logs = "" if not fit.log_exponent else rf"\,(\log {_symbol(result.scale)})^{{{fit.log_exponent:.2g}}}"

@@ -67,6 +67,14 @@ class RateFit:
     constant : C of the law C n^a, weighted geometric mean over the models.
     log_exponent, log_exponent_error : power of log n; None unless ``log_power`` was asked for.
     poor_fit : True when even the best model missed the data (p < 0.001); the errors were then inflated.
+
+    Examples
+    --------
+    >>> fit = fit_rate([32, 64, 128, 256], [8.0, 2.0, 0.5, 0.125], [0.08, 0.02, 0.005, 0.001], correction=None)
+    >>> print(f"{fit.exponent:.2f}", len(fit.local_exponents))
+    -2.00 3
+    >>> [(model.n_min, model.dof) for model in fit.models]
+    [(32.0, 2), (64.0, 1)]
     """
 
     n: Array
@@ -280,9 +288,7 @@ def _powers(correction: Any) -> tuple[float | None, ...]:
         return (None,)
     if isinstance(correction, str):
         if correction != "auto":
-            raise InputError(
-                f"correction is {correction!r}, expected 'auto', None, a positive power or several"
-            )
+            raise InputError(f"correction is {correction!r}, expected 'auto', None, a positive power or several")
         return _AUTO_POWERS
     given = tuple(correction) if isinstance(correction, Sequence | np.ndarray) else (correction,)
     try:
@@ -323,9 +329,7 @@ def _checked(n: ArrayLike, values: ArrayLike, errors: ArrayLike | None) -> tuple
         if arrays[name].ndim != 1:
             raise ShapeError(f"{name} has shape {arrays[name].shape}, expected one dimension")
         if len(arrays[name]) != len(arrays["n"]):
-            raise ShapeError(
-                f"{name} has {len(arrays[name])} entries, expected {len(arrays['n'])} as many as n"
-            )
+            raise ShapeError(f"{name} has {len(arrays[name])} entries, expected {len(arrays['n'])} as many as n")
     sizes, data = arrays["n"], arrays["values"]
     if not np.all(np.isfinite(sizes) & (sizes > 0)):
         raise InputError(f"n is {sizes.tolist()}, expected positive finite sizes")
@@ -341,8 +345,6 @@ def _checked(n: ArrayLike, values: ArrayLike, errors: ArrayLike | None) -> tuple
         return sizes[order], data[order], None
     spread = arrays["errors"]
     if not np.all(np.isfinite(spread) & (spread >= 0)):
-        raise InputError(
-            f"errors is {spread.tolist()}, expected finite standard errors that are not negative"
-        )
+        raise InputError(f"errors is {spread.tolist()}, expected finite standard errors that are not negative")
     relative = np.maximum(spread / data, law.SMALLEST_ERROR)[order] if spread.any() else None
     return sizes[order], data[order], relative

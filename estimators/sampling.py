@@ -45,7 +45,9 @@ def draw_samples(
     block_size: int | None = None,
     progress: Progress | None = None,
 ) -> list[NDArray[Any]]:
-    """``counts[i]`` samples at ``sizes[i]``, one array of shape ``(counts[i], *quantity.shape)`` per entry.
+    """``counts[i]`` samples at ``sizes[i]``, each of shape ``(counts[i], *quantity.shape)``.
+
+    With ``quantity.probes`` > 1 a last axis holds the probes.
 
     Parameters
     ----------
@@ -127,9 +129,7 @@ def positive_integer(name: str, value: Any) -> int:
     return int(value)
 
 
-def _tasks(
-    quantity: Quantity, sizes: Sequence[Sizes], counts: Sequence[int], block_size: int | None
-) -> list[_Task]:
+def _tasks(quantity: Quantity, sizes: Sequence[Sizes], counts: Sequence[int], block_size: int | None) -> list[_Task]:
     wanted = 1 if block_size is None else positive_integer("block_size", block_size)
     tasks = []
     for index in sorted(range(len(sizes)), key=lambda i: -max(sizes[i].values(), default=1)):
@@ -148,10 +148,11 @@ def _joined(parts: dict[tuple[int, int], NDArray[Any]], index: int) -> NDArray[A
 
 
 def _checked(quantity: Quantity, sizes: Sizes, samples: NDArray[Any]) -> NDArray[Any]:
-    if samples.shape[1:] != tuple(quantity.shape):
+    probes = getattr(quantity, "probes", 1)
+    expected = (*quantity.shape, probes) if probes > 1 else tuple(quantity.shape)
+    if samples.shape[1:] != expected:
         raise InputError(
-            f"{describe(quantity)} gave samples of shape {samples.shape[1:]}, "
-            f"expected its shape {tuple(quantity.shape)}"
+            f"{describe(quantity)} gave samples of shape {samples.shape[1:]}, expected its shape {expected}"
         )
     bad = int(samples.size - np.isfinite(samples).sum())
     if bad:

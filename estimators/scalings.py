@@ -133,7 +133,7 @@ def scaling(
 
     Parameters
     ----------
-    quantity : scalar quantity, or one with probes; see `estimate`.
+    quantity : scalar quantity; see `estimate`.
     n : at least two different sizes, or mappings from scales to sizes when the quantity has several scales.
     statistic : see `estimate`.
     samples : independent samples per size: one number, or one per size in the order of ``n``.
@@ -174,8 +174,7 @@ def scaling(
     _check_options(widths, correction, log_power)
     drawn = draw_samples(quantity, sizes, counts, root, jobs=jobs, block_size=block_size, progress=progress)
     estimates = tuple(
-        from_samples(draws, chosen, size, root, probes, keep_samples)
-        for draws, size in zip(drawn, sizes, strict=True)
+        from_samples(draws, chosen, size, root, probes, keep_samples) for draws, size in zip(drawn, sizes, strict=True)
     )
     values = np.array([found.value for found in estimates])
     errors = np.array([found.error for found in estimates])
@@ -206,8 +205,7 @@ def _magnitudes(estimates: Sequence[Estimate], widths: Array) -> tuple[Array, Ar
     if not np.all((values > 0) | (errors > 0)):
         at = widths[np.flatnonzero((values == 0) & (errors == 0))[0]]
         raise InputError(
-            f"the {estimates[0].statistic} at n = {at:g} is exactly zero, "
-            "expected a statistic that scales with n"
+            f"the {estimates[0].statistic} at n = {at:g} is exactly zero, expected a statistic that scales with n"
         )
     normal = two_sided_quantile(0.95, np.inf)
     student = np.array([two_sided_quantile(0.95, max(found.dof, 3.0)) for found in estimates])
@@ -253,9 +251,7 @@ def _axis(names: tuple[str, ...], sizes: list[dict[str, int]], scale: Any) -> st
         return name
     varying = [name for name in names if len({size[name] for size in sizes}) > 1]
     if len(varying) > 1:
-        raise InputError(
-            f"scale is None, but {' and '.join(varying)} vary: name the one whose exponent is wanted"
-        )
+        raise InputError(f"scale is None, but {' and '.join(varying)} vary: name the one whose exponent is wanted")
     return varying[0] if varying else names[0]
 
 

@@ -18,9 +18,7 @@ __all__ = ["Statistic", "Summary", "excess_kurtosis", "summarize"]
 Array = NDArray[np.float64]
 
 _NAMED = ("mean", "rms", "variance", "std", "median")
-_EXPECTED = (
-    "'mean', 'rms', 'variance', 'std', 'median', a quantile like 'q90', a norm like 'L3' or a Statistic"
-)
+_EXPECTED = "'mean', 'rms', 'variance', 'std', 'median', a quantile like 'q90', a norm like 'L3' or a Statistic"
 _FEWEST_BEYOND = 5  # samples on the thin side of a quantile, below which its error cannot be estimated
 
 
@@ -30,6 +28,10 @@ class Summary:
 
     ``positive`` says that the statistic cannot be negative, so that its interval is built on the logarithmic
     scale.
+
+    >>> low, high = Summary(value=1.0, error=0.1, dof=50.0, positive=True).interval(0.95)
+    >>> round(low, 3), round(high, 3)
+    (0.818, 1.222)
     """
 
     value: float
@@ -124,9 +126,7 @@ class Statistic:
             order = self._order or 0.5
             fewest = math.ceil(_FEWEST_BEYOND / min(order, 1 - order) - 1e-9)
             if samples < fewest:
-                raise InputError(
-                    f"samples is {samples}, expected at least {fewest} for the statistic {self.name!r}"
-                )
+                raise InputError(f"samples is {samples}, expected at least {fewest} for the statistic {self.name!r}")
 
     def __call__(self, samples: NDArray[Any], probes: int = 1) -> Summary:
         """The statistic of ``samples``, shape (N,), or (N, probes) when ``probes`` > 1.
@@ -139,9 +139,7 @@ class Statistic:
         self.require(len(samples), probes)
         if np.iscomplexobj(samples):
             if not (self.name == "rms" or self.is_norm):
-                raise InputError(
-                    f"statistic is {self.name!r} of complex samples, expected 'rms' or a norm like 'L1'"
-                )
+                raise InputError(f"statistic is {self.name!r} of complex samples, expected 'rms' or a norm like 'L1'")
             if probes > 1:
                 raise InputError(f"samples are complex and come in {probes} probes, expected real ones")
             samples = np.abs(samples)

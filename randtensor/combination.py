@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from randtensor.dimensions import check_factor, evaluate_factor, scale_names
-from randtensor.errors import InputError
+from randtensor.dimensions import check_factor, evaluate_factor, reciprocal, scale_names
+from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Draw, Quantity
 
 __all__ = ["Combination", "Custom", "combine", "quantity"]
@@ -28,9 +28,20 @@ class Combination(Quantity):
                 f"{name} is not linear and an operand is only estimated, with {probed[0].probes} probes: "
                 f"expected exact operands (probes=0)"
             )
+        if len({operand.probes for operand in probed}) > 1:
+            raise InputError(
+                f"the operands of {name} are estimated with {' and '.join(str(o.probes) for o in probed)} probes, "
+                f"expected one number of probes"
+            )
         self.probes = max((operand.probes for operand in operands), default=1)
         self.scale_names = tuple(sorted({scale for operand in operands for scale in operand.scale_names}))
-        self.shape = np.broadcast_shapes(*(operand.shape for operand in operands))
+        shapes = [operand.shape for operand in operands]
+        try:
+            self.shape = np.broadcast_shapes(*shapes)
+        except ValueError as error:
+            raise ShapeError(
+                f"the operands of {name} have shapes {' and '.join(map(str, shapes))}, expected ones that broadcast"
+            ) from error
 
     @property
     def fingerprint(self) -> str:
@@ -40,10 +51,16 @@ class Combination(Quantity):
         return min(operand.block_length(sizes) for operand in self.operands)
 
     def evaluate(self, draw: Draw) -> Array:
-        values = [operand.evaluate(draw) for operand in self.operands]
+        # Samples run along the first axis: shapes of different length are aligned behind it, as within one sample.
+        values = [_align(operand.evaluate(draw), operand.shape, len(self.shape)) for operand in self.operands]
         if self.probes > 1:
             values = [v if o.probes > 1 else v[..., None] for v, o in zip(values, self.operands, strict=True)]
         return np.asarray(self.function(*values))
+
+
+def _align(values: Array, shape: tuple[int, ...], rank: int) -> Array:
+    """Values of shape (batch, *shape, ...) with axes of length 1 in front of ``shape``, up to a rank."""
+    return values.reshape(len(values), *[1] * (rank - len(shape)), *values.shape[1:])
 
 
 def combine(function: Callable[..., Array], *operands: Quantity, name: str | None = None) -> Combination:
@@ -51,7 +68,8 @@ def combine(function: Callable[..., Array], *operands: Quantity, name: str | Non
 
     Parameters
     ----------
-    function : maps arrays of shape (batch, *shape), one per operand, to one array of such a shape.
+    function : maps arrays of shape (batch, *shape), one per operand, to one array of such a shape; like NumPy's
+        broadcasting, shapes of fewer axes than the longest one get axes of length 1 in front, behind the batch axis.
     operands : quantities without free parameter indices.
     name : identifies the function; random streams are keyed by it.
 
@@ -80,6 +98,8 @@ def arithmetic(symbol: str, left: Any, right: Any) -> Combination:
     if len(operands) == 2:
         return Combination(operation, symbol, operands, linear=symbol in "+-")
     factor = check_factor(right if isinstance(left, Quantity) else left)
+    if symbol == "/" and isinstance(left, Quantity):
+        reciprocal(factor)  # refuses zero
     return _Scaled(symbol, operands[0], factor, reflected=not isinstance(left, Quantity))
 
 

@@ -68,22 +68,27 @@ class DerivativeContraction(Quantity):
         self.output_sizes = self._check_labels()
         self._parameter_terms = [term[len(term) - t.order :] for t, term in zip(self.tensors, self.terms, strict=True)]
         self.free = tuple(label for label in self.output if label not in self.output_sizes)
-        names = [t.key for t in self.tensors]
-        self._components = [
-            plan(
-                self._parameter_terms,
-                members,
-                [label for label in self.free if any(label in self._parameter_terms[m] for m in members)],
-                root,
-                names,
-            )
-            for members in components(self._parameter_terms)
-        ]
+        self._components = self._plan(root)
         self.cuts = tuple(label for component in self._components for label in component.cuts)
         self.probes = 1 if not self.cuts or probes == 0 or self.free else (probes or DEFAULT_PROBES)
         self.shape = tuple(self.output_sizes[label] for label in self.output if label in self.output_sizes)
         names_of_scales = {name for t in self.tensors for name in t.function.scale_names(t.x.shape)}
         self.scale_names = tuple(sorted(names_of_scales | set(scale_names(coefficient))))
+
+    def _plan(self, root: int | Label | None) -> list[Component]:
+        """One component per connected part; the root belongs to one of them, and the others choose theirs."""
+        names = [t.key for t in self.tensors]
+        planned = []
+        unused = root is not None
+        for members in components(self._parameter_terms):
+            labels = {label for m in members for label in self._parameter_terms[m]}
+            inside = root in members or root in labels
+            unused = unused and not inside
+            free = [label for label in self.free if label in labels]
+            planned.append(plan(self._parameter_terms, members, free, root if inside else None, names))
+        if unused:
+            raise EquationError(f"root is {root!r}, expected an operand number or a contracted index of the equation")
+        return planned
 
     def _check_labels(self) -> dict[Label, int]:
         """Sizes of the output-index labels; everything else is a parameter index."""

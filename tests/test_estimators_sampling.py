@@ -33,7 +33,6 @@ class Probed(Quantity):
     scale_names = ("n",)
     fingerprint = "probed"
     probes = 2
-    shape = (2,)
 
     def evaluate(self, draw):
         truth = 2 + draw.generator.standard_normal((draw.batch, 1))
@@ -89,16 +88,16 @@ def test_results_do_not_depend_on_jobs_or_companions():
 
 def test_keep_samples_and_seed_reproduce():
     first = estimators.estimate(Law(), 8, samples=100, rng=np.random.default_rng(5), keep_samples=True)
-    again = estimators.estimate(Law(), 8, samples=200, rng=np.random.SeedSequence(first.seed),
-    keep_samples=True) np.testing.assert_array_equal(again.draws[:100], first.draws)
+    again = estimators.estimate(Law(), 8, samples=200, rng=np.random.SeedSequence(first.seed), keep_samples=True)
+    np.testing.assert_array_equal(again.draws[:100], first.draws)
     assert estimators.estimate(Law(), 8, samples=100, rng=5).draws is None
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_progress_counts_every_sample_once(jobs):
     seen = []
-    estimators.scaling(Law(), n=[8, 1024], samples=100, rng=0, jobs=jobs, progress=lambda *counts:
-    seen.append(counts)) assert seen[-1] == (200, 200)
+    estimators.scaling(Law(), n=[8, 1024], samples=100, rng=0, jobs=jobs, progress=lambda *c: seen.append(c))
+    assert seen[-1] == (200, 200)
     assert sorted(set(seen)) == seen
 
 
@@ -132,8 +131,8 @@ def test_an_error_in_a_worker_comes_out():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_samples_that_are_not_finite_are_named_and_counted(value):
-    with pytest.raises(InputError, match=r"normal of variance 1/n gave 4 values that are not finite among 128
-    at n = 16"):
+    message = "normal of variance 1/n gave 4 values that are not finite among 128 at n = 16"
+    with pytest.raises(InputError, match=message):
         estimators.estimate(Broken(value), 16, samples=128, rng=0)
 
 

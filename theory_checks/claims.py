@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from estimators import Statistic
+from estimators import Statistic, fit_rate
 from randtensor import Bound, Order, Quantity, Scale
 from randtensor.errors import InputError, RandtensorError
 from randtensor.quantity import resolve_sizes
@@ -218,6 +218,8 @@ class Claim:
                 "an exponent is a slope"
             )
         self._check_order(self.order)
+        # options of the fit are refused now, not after the samples have been drawn
+        fit_rate(sorted(widths), [1.0] * len(widths), correction=self.correction, log_power=self.log_exponent or False)
         if not isinstance(self.prediction, Bound) and len(self.quantiles) < min(2, self._fewest_quantiles):
             raise InputError(f"samples is {min(self.counts)}, expected at least 50 to compare quantiles")
 
@@ -234,8 +236,8 @@ class Claim:
             if scale.name not in self.quantity.scale_names:
                 listed = ", ".join(self.quantity.scale_names)
                 raise InputError(
-                    f"predicted is {self.predicted} in the scale {scale.name!r}, on which the quantity does not depend, "
-                    f"expected an order in {listed}"
+                    f"predicted is {self.predicted} in the scale {scale.name!r}, on which the quantity does not "
+                    f"depend, expected an order in {listed}"
                 )
             if scale.name != self.axis and len({size[scale.name] for size in self.sizes}) > 1:
                 raise InputError(
@@ -263,7 +265,9 @@ def _axis(names: Sequence[str], sizes: Sequence[Mapping[str, int]], scale: Any) 
     if scale is not None:
         name = str(getattr(scale, "name", scale))
         if name not in names:
-            raise InputError(f"scale is {name!r}, expected a scale of the quantity: {', '.join(names) or 'it has none'}")
+            raise InputError(
+                f"scale is {name!r}, expected a scale of the quantity: {', '.join(names) or 'it has none'}"
+            )
         return name
     varying = [name for name in names if len({size[name] for size in sizes}) > 1]
     if len(varying) > 1:

@@ -38,6 +38,8 @@ class RandomMatrix(ABC):
     too, and the operators ``W @ x`` and ``W.T @ u`` act on vectors or, column by column, on matrices.
     """
 
+    __array_ufunc__ = None  # arrays on the left of @ defer to __rmatmul__
+
     def __init__(self, shape: tuple[int, int], batch: int = 1) -> None:
         self.shape = (check_count("rows", shape[0]), check_count("columns", shape[1]))
         self.batch = check_count("batch", batch)

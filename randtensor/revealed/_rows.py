@@ -16,8 +16,11 @@ PANEL = 2**14
 #: A residual below this multiple of the vector's length counts as rounding noise.
 DEPENDENT = 1e-12
 
-#: "Twice is enough" (Giraud, Langou & Rozloznik 2005): a second pass only after this much cancellation.
-CANCELLATION = 0.1
+#: Rounding error of a projection, relative to the vector.
+ROUNDING = 4e-16
+
+#: A second pass of Gram-Schmidt is made where one might leave a basis less orthogonal than this.
+LOSS = 1e-13
 
 
 def inner(left: Array, right: Array) -> Array:
@@ -72,6 +75,8 @@ class Rows:
     def __init__(self, batch: int, length: int, capacity: int = 4) -> None:
         self._buffer = np.empty((batch, capacity, length))
         self.count = 0
+        #: where the rows are an orthonormal basis: estimated Frobenius distance of their Gram matrix from the identity
+        self.loss = np.zeros(batch)
 
     @property
     def rows(self) -> Array:
@@ -107,6 +112,14 @@ class Rows:
         return view
 
 
+def _project(vectors: Array, rows: Array, coefficients: Array) -> None:
+    """Remove the components along orthonormal rows, in place, and add them to the coefficients, in place."""
+    if rows.shape[1]:
+        overlap = inner(vectors, rows)
+        add_combination(vectors, -overlap, rows)
+        coefficients += overlap
+
+
 def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
     """Extend an orthonormal basis until it spans the vectors, by Gram-Schmidt with selective second passes.
 
@@ -126,27 +139,25 @@ def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
     old = basis.count
     lengths = row_norms(vectors)
     coefficients = np.zeros((batch, count, old + count))
-    if old:
-        coefficients[:, :, :old] = inner(vectors, basis.rows)
-        add_combination(vectors, -coefficients[:, :, :old], basis.rows)
+    _project(vectors, basis.rows, coefficients[:, :, :old])
     alive = []
     for j in range(count):
         residual = vectors[:, j : j + 1]
-        start, passes = old, 0
-        while True:
-            rows = basis.rows[:, start:]
-            if rows.shape[1]:
-                overlap = inner(residual, rows)
-                add_combination(residual, -overlap, rows)
-                coefficients[:, j : j + 1, start : basis.count] += overlap
-            norm = row_norms(residual)[:, 0]
-            passes += 1
-            # The first round met only the rows of this block; after cancellation repeat against the whole basis.
-            lost = (norm < CANCELLATION * lengths[:, j]) & (norm > DEPENDENT * lengths[:, j])
-            if passes == 2 or not lost.any():
-                break
-            start = 0
+        # The first pass has met the basis before this block; it remains to meet the rows of this block.
+        _project(residual, basis.rows[:, old:], coefficients[:, j : j + 1, old : basis.count])
+        norm = row_norms(residual)[:, 0]
         kept = norm > DEPENDENT * lengths[:, j]
+        # What one pass leaves along the basis is its loss of orthogonality times the part removed, and rounding. Relative
+        # to a residual that is no longer than that part it compounds from vector to vector, so a rule that looked at
+        # the cancellation of each vector alone would lose a Krylov space's orthogonality exponentially.
+        left = basis.loss * row_norms(coefficients[:, j]) + ROUNDING * lengths[:, j]
+        left = np.divide(left, norm, out=np.zeros_like(norm), where=kept)
+        if (left > LOSS).any():
+            _project(residual, basis.rows, coefficients[:, j : j + 1, : basis.count])
+            norm = row_norms(residual)[:, 0]
+            kept = norm > DEPENDENT * lengths[:, j]
+            left = basis.loss * left + ROUNDING
+        basis.loss = np.where(kept, np.hypot(basis.loss, np.sqrt(2.0) * left), basis.loss)
         if kept.any():
             inverse = np.divide(1.0, norm, out=np.zeros_like(norm), where=kept)[:, None, None]
             coefficients[:, j, basis.count] = np.where(kept, norm, 0.0)

@@ -1,0 +1,55 @@
+"""Run the benchmarks and rewrite the tables of ``docs/benchmarks.md``.
+
+python -m benchmarks                        all of them, about five minutes on two cores
+python -m benchmarks width floor --dry-run  two of them, only shown
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import click
+from rich.console import Console
+
+from benchmarks import against_jax, dense, floor, import_time, width
+from benchmarks._measure import machine
+from benchmarks._section import DOCUMENT, Section, write
+
+BENCHMARKS: dict[str, Callable[[Callable[[str], None]], Section]] = {
+    "against-jax": against_jax.measure,
+    "width": width.measure,
+    "floor": floor.measure,
+    "dense": dense.measure,
+    "import-time": import_time.measure,
+}
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(tuple(BENCHMARKS)))
+@click.option("--dry-run", is_flag=True, help="Show the tables and leave the document as it is.")
+def main(names: tuple[str, ...], dry_run: bool) -> None:
+    """Measure NAMES, or everything, and write the results to docs/benchmarks.md."""
+    console = Console(width=None if Console().is_terminal else 160)
+    console.print(machine())
+    busy = os.getloadavg()[0]
+    if busy > 0.5:
+        console.print(f"[yellow]The machine is busy (load {busy:.1f}): the times will be too long.[/yellow]")
+    begin, sections = time.perf_counter(), []
+    with console.status("starting") as status:
+        for name in names or BENCHMARKS:
+            sections.append(BENCHMARKS[name](lambda text: status.update(text)))
+            for table in sections[-1].tables():
+                console.print(table)
+    if not dry_run:
+        write(sections)
+        console.print(f"written: {DOCUMENT.relative_to(DOCUMENT.parent.parent)}")
+    missed = [target.text for section in sections for target in section.targets if not target.met]
+    console.print(f"{time.perf_counter() - begin:.0f} s; targets missed: {len(missed) or 'none'}")
+    for text in missed:
+        console.print(f"  {text}", style="red")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")

@@ -1,0 +1,119 @@
+"""What a benchmark reports: one table with its targets, for the terminal and for the documentation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from benchmarks._measure import ROOT, machine
+
+__all__ = ["DOCUMENT", "Section", "Target", "write"]
+
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A number that was promised, and what was measured."""
+
+    text: str
+    measured: float
+    limit: float
+    at_least: bool = False
+    unit: str = ""
+
+    @property
+    def met(self) -> bool:
+        """Whether the measurement keeps the promise."""
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """Text, promise, measurement and verdict."""
+        sign = "at least" if self.at_least else "at most"
+        verdict = "met" if self.met else "missed"
+        return self.text, f"{sign} {_short(self.limit)}{self.unit}", f"{_short(self.measured)}{self.unit}", verdict
+
+
+@dataclass(frozen=True)
+class Section:
+    """The outcome of one benchmark."""
+
+    name: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    targets: tuple[Target, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The command that measures this section again."""
+        return f"python -m benchmarks {self.name}"
+
+    def tables(self) -> list[Table]:
+        """For the terminal: the measurements, and the targets."""
+        found = []
+        if self.rows:
+            found.append(_rich(self.command, self.headers, self.rows))
+        if self.targets:
+            found.append(_rich("", _TARGET_HEADERS, [target.cells for target in self.targets]))
+        return found
+
+    def markdown(self) -> str:
+        """For the documentation: command, machine, measurements, targets and notes."""
+        parts = [f"`{self.command}` on {machine()}."]
+        if self.rows:
+            parts.append(_markdown(self.headers, self.rows))
+        if self.targets:
+            parts.append(_markdown(_TARGET_HEADERS, [target.cells for target in self.targets], "llll"))
+        parts.extend(self.notes)
+        return "\n\n".join(parts)
+
+
+_TARGET_HEADERS = ("target", "promised", "measured", "verdict")
+
+
+def _short(number: float) -> str:
+    return f"{number:.3g}" if abs(number) < 1000 else f"{number:.0f}"
+
+
+def _rich(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=title or None, title_justify="left")
+    for position, header in enumerate(headers):
+        table.add_column(header, justify="left" if position == 0 else "right")
+    for row in rows:
+        style = "red" if row[-1] == "missed" else None
+        table.add_row(*row, style=style)
+    return table
+
+
+def _markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], alignment: str = "") -> str:
+    marks = {"l": ":--", "r": "--:"}
+    alignment = alignment or "r" * len(headers)
+    lines = [headers, [marks[a] for a in alignment], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def write(sections: Sequence[Section], path: Path = DOCUMENT) -> None:
+    """Replace what stands between the markers of each section, and in a full run the summary of missed targets.
+
+    Raises
+    ------
+    ValueError : the document lacks a section's markers; nothing is written then.
+    """
+    text = path.read_text(encoding="utf-8")
+    for section in sections:
+        text = _replace(text, section.name, section.markdown())
+    path.write_text(text, encoding="utf-8")
+
+
+def _replace(text: str, name: str, content: str) -> str:
+    begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"the document has no part between {begin} and {end}")
+    return pattern.sub(lambda _: f"{begin}\n{content}\n{end}", text)

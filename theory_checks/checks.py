@@ -1,0 +1,319 @@
+"""Checking one claim: sample, estimate, decide."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import estimators
+from randtensor import Bound
+from randtensor.errors import InputError, RandtensorError
+from randtensor.seeding import Seed, root_sequence
+from theory_checks.claims import Claim, Exact, Identity, Zero
+from theory_checks.findings import Finding, Progress, Sampling, interval_at
+from theory_checks.quantiles import check_quantiles
+from theory_checks.results import Measurement, Result
+from theory_checks.verdicts import Decision, decide_interval, decide_joint, normal_quantile, region_of
+
+__all__ = ["check", "reduced_counts"]
+
+_ROUNDING = 1e-9  # relative differences below this are of the arithmetic, not of the law
+
+
+def check(
+    claim: Claim,
+    *,
+    rng: Seed = None,
+    jobs: int | None = None,
+    budget: float = 1.0,
+    progress: Progress | None = None,
+    false_refutation: float = 1e-4,
+) -> Result:
+    """Hold a claim against samples of its quantity.
+
+    A bound is decided by the interval of the fitted exponent at the level 1 - ``false_refutation``: consistent when the
+    interval lies within the exponents the bound allows (up to the margin of the claim), refuted when it lies outside,
+    inconclusive otherwise, and the reason then says what would decide. Exact values and zeros are decided by a joint
+    chi-square test, identities by the largest residual, quantile predictions by the exponents of the quantiles.
+
+    Parameters
+    ----------
+    claim : what to check.
+    rng : seed; the streams are keyed by the claim as well, so that claims with one seed are independent.
+    jobs : worker threads; default: the number of processors. Changes nothing in the result.
+    budget : factor on the samples of the claim.
+    progress : called with (samples done, samples in all).
+    false_refutation : probability of refuting the claim if it is true.
+
+    Raises
+    ------
+    InputError : an argument that cannot be used, or a quantity that cannot be sampled at the sizes of the claim.
+
+    Examples
+    --------
+    >>> import randtensor as rt
+    >>> n = rt.Scale("n")
+    >>> length = rt.norm(rt.gaussian(n))
+    >>> check(Claim("length", length, predicted=rt.Theta(n**0.5), n=[16, 64, 256, 1024]), rng=0).verdict
+    'consistent'
+    >>> check(Claim("length", length, predicted=rt.Theta(n), n=[16, 64, 256, 1024]), rng=0).verdict
+    'refuted'
+    """
+    if not isinstance(claim, Claim):
+        raise InputError(f"claim is {claim!r}, expected a Claim")
+    if isinstance(false_refutation, bool) or not 0 < false_refutation < 1:
+        raise InputError(f"false_refutation is {false_refutation!r}, expected a probability between 0 and 1")
+    sampling = Sampling(
+        reduced_counts(claim, budget), claim_root(claim, root_sequence(rng)), jobs, progress, false_refutation
+    )
+    start = time.perf_counter()
+    try:
+        found = _find(claim, sampling)
+    except RandtensorError as error:
+        raise type(error)(f"claim {claim.label!r}: {error}") from error
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{last.filename}, line {last.lineno}"
+        raise InputError(
+            f"claim {claim.label!r}: sampling failed with {type(error).__name__}: {error} ({where})"
+        ) from error
+    factor = found.decision.factor
+    return Result(
+        claim=claim,
+        verdict=found.decision.verdict,
+        reason=found.decision.reason,
+        measured=found.measured,
+        measure=found.measure,
+        error=found.error,
+        interval=found.interval,
+        measurements=found.measurements,
+        p_value=found.p_value,
+        detectable=found.decision.detectable,
+        samples_required=None if factor is None else tuple(math.ceil(factor * count) for count in sampling.counts),
+        false_refutation=false_refutation,
+        seed={"entropy": sampling.root.entropy, "spawn_key": sampling.root.spawn_key},
+        seconds=time.perf_counter() - start,
+        details=found.details,
+    )
+
+
+def reduced_counts(claim: Claim, budget: float) -> tuple[int, ...]:
+    """Samples per size at a budget: never so few that the check itself loses its meaning.
+
+    >>> import randtensor as rt
+    >>> n = rt.Scale("n")
+    >>> reduced_counts(Claim("one", rt.norm(rt.gaussian(n)), predicted=rt.Theta(n), n=[4, 8], samples=[800, 20]), 0.25)
+    (200, 20)
+    """
+    if isinstance(budget, bool) or not isinstance(budget, int | float) or not 0 < budget < math.inf:
+        raise InputError(f"budget is {budget!r}, expected a positive number")
+    fewest = claim.fewest_samples
+    return tuple(max(math.ceil(count * budget), min(count, fewest)) for count in claim.counts)
+
+
+def claim_root(claim: Claim, root: np.random.SeedSequence) -> np.random.SeedSequence:
+    """The root of the claim's streams: it depends on the seed and on the claim's label, not on its neighbours."""
+    digest = hashlib.sha256(claim.label.encode()).digest()
+    words = [int.from_bytes(digest[start : start + 4], "little") for start in range(0, 16, 4)]
+    return np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *words))
+
+
+def _find(claim: Claim, sampling: Sampling) -> Finding:
+    match claim.prediction:
+        case Bound():
+            return _check_bound(claim, claim.prediction, sampling)
+        case Exact() | Zero():
+            return _check_value(claim, claim.prediction, sampling)
+        case Identity():
+            return _check_identity(claim, claim.prediction, sampling)
+    return check_quantiles(claim, sampling)
+
+
+def _check_bound(claim: Claim, bound: Bound, sampling: Sampling) -> Finding:
+    try:
+        scaling = estimators.scaling(
+            claim.quantity,
+            n=claim.sizes,
+            statistic=claim.statistic,
+            samples=sampling.counts,
+            rng=sampling.root,
+            correction=claim.correction,
+            log_power=claim.log_exponent or False,
+            scale=claim.axis,
+            jobs=sampling.jobs,
+            progress=sampling.progress,
+        )
+    except InputError:
+        # a quantity that vanishes identically has no exponent, but the claim about it is decided
+        if not (estimates := _all_zero(claim, sampling)):
+            raise
+        return _vanishing(bound, estimates)
+    exponent, log_exponent = claim.exponent or 0.0, claim.log_exponent
+    region = region_of(bound.kind, exponent, log_exponent, claim.margin)
+    widening = _tail_widening([estimate.dof for estimate in scaling.estimates], sampling.alpha)
+    quantile = normal_quantile(sampling.alpha) * widening
+
+    def interval(q: float) -> tuple[float, float]:
+        return interval_at(scaling.fit, q)
+
+    decision = decide_interval(
+        region,
+        interval,
+        scaling.exponent,
+        quantile,
+        scaling.reason if scaling.unresolved else None,
+        scaling.fit.poor_fit,
+    )
+    if decision.verdict == "consistent" and _not_tight(bound, interval(quantile), exponent, claim.margin):
+        decision = Decision(decision.verdict, f"{decision.reason}; the bound is not tight", decision.detectable)
+    return Finding(
+        decision,
+        scaling.exponent,
+        "exponent",
+        tuple(_measurement(estimate) for estimate in scaling.estimates),
+        error=scaling.error,
+        interval=interval(quantile),
+        details={"fit": scaling.fit.to_dict(), "tail_widening": widening},
+    )
+
+
+def _tail_widening(dofs: Sequence[float], alpha: float) -> float:
+    """Student's quantile over the normal one at ``alpha``, relative to the same ratio at 0.05, which `scaling` applied.
+
+    The two ends of the range decide a slope, hence twice the degrees of freedom of a typical size.
+    """
+    from scipy.special import stdtrit
+
+    dof = 2 * len(dofs) / sum(1 / max(dof, 1.0) for dof in dofs)
+    ratios = [float(-stdtrit(dof, a / 2)) / normal_quantile(a) for a in (alpha, 0.05)]
+    return max(ratios[0] / ratios[1], 1.0)
+
+
+def _not_tight(bound: Bound, interval: tuple[float, float], exponent: float, margin: float) -> bool:
+    if bound.kind == "O":
+        return interval[1] < exponent - margin
+    return bound.kind == "Omega" and interval[0] > exponent + margin
+
+
+def _all_zero(claim: Claim, sampling: Sampling) -> tuple[estimators.Estimate, ...]:
+    """The estimates at all sizes if each of them is exactly zero, else nothing."""
+    found = _estimates(claim, sampling, claim.statistic)
+    return found if all(estimate.value == 0 and estimate.error == 0 for estimate in found) else ()
+
+
+def _vanishing(bound: Bound, estimates: tuple[estimators.Estimate, ...]) -> Finding:
+    verdict: Any = "consistent" if bound.kind in ("O", "o") else "refuted"
+    reason = f"the {estimates[0].statistic} is exactly zero at every size"
+    measurements = tuple(_measurement(estimate) for estimate in estimates)
+    return Finding(Decision(verdict, reason), -math.inf, "exponent", measurements)
+
+
+def _check_value(claim: Claim, prediction: Exact | Zero, sampling: Sampling) -> Finding:
+    estimates = _estimates(claim, sampling, claim.statistic_name)
+    measurements, units = [], []
+    for sizes, estimate in zip(claim.sizes, estimates, strict=True):
+        exact = isinstance(prediction, Exact)
+        expected = prediction.expected(sizes) if isinstance(prediction, Exact) else 0.0
+        deviation = prediction.deviation(sizes) if isinstance(prediction, Exact) else None
+        error = estimate.error if deviation is None else deviation / math.sqrt(estimate.samples)
+        score = _score(estimate.value - expected, error, expected, estimate.dof if deviation is None else math.inf)
+        # an exact value is tested relative to itself, a mean of zero relative to the spread of the samples
+        unit = (
+            abs(expected) / error
+            if error and exact and expected
+            else math.inf
+            if not error
+            else math.sqrt(estimate.samples)
+        )
+        measurements.append(_measurement(estimate, error=error, expected=expected, score=score))
+        units.append(unit)
+    what, unit_name = (
+        ("the exact value", "a relative deviation")
+        if isinstance(prediction, Exact)
+        else (
+            "a mean of zero",
+            "a mean, in standard deviations,",
+        )
+    )
+    decision, p, worst = decide_joint(
+        [m.score or 0.0 for m in measurements], units, sampling.alpha, prediction.within, what, unit_name
+    )
+    return Finding(decision, worst, "score", tuple(measurements), p_value=p)
+
+
+def _score(difference: float, error: float, expected: float, dof: float) -> float:
+    """The standard normal deviate that is as unlikely as Student's t of this difference."""
+    if abs(difference) <= _ROUNDING * abs(expected):
+        return 0.0
+    if error == 0:
+        return math.copysign(math.inf, difference)
+    t = difference / error
+    if math.isinf(dof):
+        return t
+    from scipy.special import ndtri, stdtr
+
+    tail = float(stdtr(dof, -abs(t)))
+    # where the tail underflows, the verdict is beyond doubt
+    return math.copysign(float(-ndtri(tail)) if tail > 0 else min(abs(t), 38.0), t)
+
+
+def _check_identity(claim: Claim, prediction: Identity, sampling: Sampling) -> Finding:
+    draws = estimators.draw_samples(
+        claim.quantity, claim.sizes, sampling.counts, sampling.root, jobs=sampling.jobs, progress=sampling.progress
+    )
+    unit = [1.0] * len(draws)
+    if prediction.relative_to is not None:
+        others = estimators.draw_samples(
+            prediction.relative_to, claim.sizes, sampling.counts, sampling.root, jobs=sampling.jobs
+        )
+        unit = [float(np.sqrt(np.mean(np.square(np.abs(other))))) for other in others]
+    measurements = []
+    for sizes, sample, scale in zip(claim.sizes, draws, unit, strict=True):
+        largest = float(np.abs(sample).max()) if sample.size else 0.0
+        residual = largest / scale if scale else (math.inf if largest else 0.0)
+        measurements.append(Measurement(dict(sizes), "largest residual", residual, math.nan, len(sample)))
+    worst = max(measurements, key=lambda m: m.value)
+    total = sum(m.samples for m in measurements)
+    holds = worst.value <= prediction.tolerance
+    where = ", ".join(f"{name} = {size}" for name, size in worst.sizes.items())
+    reason = (
+        f"the largest residual in {total} samples is {worst.value:.2g}{', at ' + where if where else ''}, "
+        f"{'within' if holds else 'above'} {prediction.tolerance:g}"
+    )
+    decision = Decision("consistent" if holds else "refuted", reason, prediction.tolerance)
+    return Finding(decision, worst.value, "residual", tuple(measurements))
+
+
+def _estimates(claim: Claim, sampling: Sampling, statistic: Any) -> tuple[estimators.Estimate, ...]:
+    """The statistic at every size."""
+    total, before = sum(sampling.counts), 0
+    found = []
+    for sizes, count in zip(claim.sizes, sampling.counts, strict=True):
+        found.append(
+            estimators.estimate(
+                claim.quantity,
+                sizes,
+                statistic=statistic,
+                samples=count,
+                rng=sampling.root,
+                jobs=sampling.jobs,
+                progress=_shifted(sampling.progress, before, total),
+            )
+        )
+        before += count
+    return tuple(found)
+
+
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
+    return None if progress is None else lambda done, _: progress(before + done, total)
+
+
+def _measurement(estimate: estimators.Estimate, **further: Any) -> Measurement:
+    fields = {"value": estimate.value, "error": estimate.error, "kurtosis": estimate.kurtosis, **further}
+    return Measurement(dict(estimate.sizes), estimate.statistic, samples=estimate.samples, **fields)

@@ -1,0 +1,225 @@
+"""The command line: ``randtensor verify`` and ``randtensor list``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from randtensor.errors import InputError, RandtensorError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from theory_checks.verification import RunProgress
+
+__all__ = ["main"]
+
+_BAD_INPUT = 2
+_INTERNAL = 70  # EX_SOFTWARE: an error of the program must not look like a refuted claim
+_INTERRUPTED = 130
+
+
+class _Program(click.Group):
+    """A group whose errors are one sentence on the standard error stream, and whose exit statuses mean something."""
+
+    def main(  # type: ignore[override]  # click spells the two modes out as overloads
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        try:
+            status: Any = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(_BAD_INPUT)
+        except click.ClickException as error:
+            _complain(error.format_message())
+            sys.exit(_BAD_INPUT)
+        except RandtensorError as error:
+            _complain(str(error))
+            sys.exit(_BAD_INPUT)
+        except (KeyboardInterrupt, click.Abort):
+            _complain("interrupted, nothing was written")
+            sys.exit(_INTERRUPTED)
+        except Exception:
+            traceback.print_exc()
+            _complain("this is an error of the program, not a verdict")
+            sys.exit(_INTERNAL)
+        if not standalone_mode:
+            return status
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _complain(message: str) -> None:
+    click.echo(f"randtensor: {' '.join(message.split())}", err=True)
+
+
+def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        from theory_checks.verification import package_version
+
+        click.echo(f"randtensor {package_version()}")
+        context.exit()
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."
+)
+def main() -> None:
+    """Hold claims about random tensors and wide networks against samples of them.
+
+    Exit status: 0 every verdict is as expected, 1 a claim is refuted (or a negative control is not), 2 bad input, 3
+    nothing is refuted but something is inconclusive.
+    """
+
+
+@main.command()
+@click.argument("targets", nargs=-1, metavar="[SUITE | FILE.py]...")
+@click.option("--budget", type=float, default=1.0, show_default=True, help="Factor on the number of samples.")
+@click.option("--jobs", type=int, default=None, help="Worker threads [default: the number of processors].")
+@click.option("--rng", type=int, default=0, show_default=True, help="Seed: the same seed gives the same numbers.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="TEXT",
+    help="Only claims with this id, part of an id or name, or glob; repeatable, or separated by commas.",
+)
+@click.option("--quick", is_flag=True, help="Smaller sizes and fewer samples.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    metavar="DIR",
+    help="Directory for results.json.",
+)
+@click.option(
+    "--inputs", type=click.Path(path_type=Path), default=None, help="Input vectors as rows: a .npy or .csv file."
+)
+@click.option(
+    "--normalize/--no-normalize",
+    default=True,
+    show_default=True,
+    help="Scale every input vector to squared length equal to its dimension, as the NTK parametrisation assumes.",
+)
+@click.pass_context
+def verify(
+    context: click.Context,
+    targets: tuple[str, ...],
+    budget: float,
+    jobs: int | None,
+    rng: int,
+    only: tuple[str, ...],
+    quick: bool,
+    out: Path,
+    inputs: Path | None,
+    normalize: bool,
+) -> None:
+    """Check the claims of suites and files; without any, those of every suite.
+
+    A FILE.py defines claims = [theory_checks.Claim(...), ...].
+    """
+    from theory_checks.inputs import load_inputs
+    from theory_checks.suites import SUITES
+    from theory_checks.verification import verify as run
+
+    _check_writable(out)
+    rows = None
+    if inputs is not None:
+        if targets and not any(target in SUITES for target in targets):
+            raise InputError("inputs is given, but only suites use it, expected the name of a suite")
+        rows = load_inputs(inputs, normalize=normalize)
+    with _progress() as progress:
+        report = run(
+            list(targets or sorted(SUITES)),
+            rng=rng,
+            jobs=jobs,
+            budget=budget,
+            only=only or None,
+            quick=quick,
+            inputs=rows,
+            progress=progress,
+        )
+    path = report.save(out)
+    _console().print(report)
+    click.echo(f"results: {path}")
+    context.exit(report.exit_status)
+
+
+@main.command(name="list")
+@click.argument("targets", nargs=-1, metavar="[SUITE | FILE.py]...")
+def list_claims(targets: tuple[str, ...]) -> None:
+    """List the claims of suites and files; without any, those of every suite."""
+    from theory_checks.loading import load_claims
+    from theory_checks.suites import SUITES, SuiteOptions
+    from theory_checks.tables import claims_table
+
+    for loaded in load_claims(list(targets or sorted(SUITES)), SuiteOptions()):
+        _console().print(claims_table(loaded))
+
+
+def _console() -> Console:
+    """Standard output; a pipe has no width, so that a table written to it gets a generous one."""
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(width=140 if piped else None, highlight=False)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[RunProgress], None] | None]:
+    """A progress bar on the standard error stream, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    bar = Progress(
+        TextColumn("{task.fields[target]} {task.fields[number]}", markup=False),
+        TextColumn("{task.fields[claim]}", markup=False, style="bold"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[samples]}", style="dim"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        # the work per sample differs between claims by orders of magnitude: look back far
+        speed_estimate_period=120.0,
+    )
+    with bar:
+        task = bar.add_task("", total=1.0, target="", number="", claim="loading", samples="")
+
+        def tell(state: RunProgress) -> None:
+            bar.update(
+                task,
+                completed=state.fraction,
+                target=Path(state.target).name,
+                number=f"{state.index}/{state.claims}",
+                claim=state.claim.label[:32],
+                samples=f"{state.done}/{state.samples} samples",
+            )
+
+        yield tell
+
+
+def _check_writable(directory: Path) -> None:
+    """Refuse a place for the results before the run, not after it."""
+    existing = next(folder for folder in (directory.absolute(), *directory.absolute().parents) if folder.exists())
+    if not existing.is_dir():
+        raise InputError(f"out is {directory}, but {existing} is a file, expected a directory")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"out is {directory}, but {existing} cannot be written to")

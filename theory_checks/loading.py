@@ -1,0 +1,183 @@
+"""Where the claims of a run come from: suites by name, files, or claims given as they are."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from randtensor.errors import InputError, RandtensorError
+from theory_checks.claims import Claim
+from theory_checks.suites import SUITES, SuiteOptions, load_suite
+
+__all__ = ["Loaded", "load_claims", "load_file", "select"]
+
+_QUICK_BUDGET = 0.25  # of claims that do not know how to be quick themselves
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Claims from one place, and the factor on their samples."""
+
+    name: str
+    title: str
+    source: str
+    claims: tuple[Claim, ...]
+    budget: float = 1.0
+
+
+def load_claims(target: Any, options: SuiteOptions) -> list[Loaded]:
+    """All claims a target stands for.
+
+    Parameters
+    ----------
+    target : name of a suite, path of a file of claims, a claim, or a list of these.
+    options : handed to suites.
+
+    Raises
+    ------
+    InputError : an unknown suite, a file that cannot be used, no claims, or two claims with the same id.
+    """
+    targets = list(target) if isinstance(target, Iterable) and not isinstance(target, str | os.PathLike) else [target]
+    loaded, given = [], []
+    for entry in targets:
+        if isinstance(entry, Claim):
+            given.append(entry)
+        elif isinstance(entry, str | os.PathLike):
+            loaded.append(_load(entry, options))
+        else:
+            raise InputError(f"target has the entry {entry!r}, expected a Claim, the name of a suite or a file")
+    if given:
+        loaded.append(Loaded("claims", "", "", tuple(given), _QUICK_BUDGET if options.quick else 1.0))
+    labels: set[str] = set()
+    for claim in (claim for part in loaded for claim in part.claims):
+        if claim.label in labels:
+            raise InputError(f"two claims have the id {claim.label!r}, expected ids, or names, that differ")
+        labels.add(claim.label)
+    if not labels:
+        raise InputError("target has no claims, expected at least one")
+    return loaded
+
+
+def _load(target: str | os.PathLike[str], options: SuiteOptions) -> Loaded:
+    path = Path(target)
+    if isinstance(target, str) and (target in SUITES or not (path.suffix == ".py" or path.exists())):
+        suite = load_suite(target)
+        return Loaded(suite.name, suite.title, suite.source, tuple(suite.claims(options)))
+    return load_file(path, options)
+
+
+def load_file(path: str | os.PathLike[str], options: SuiteOptions | None = None) -> Loaded:
+    """The claims of a Python file that defines ``claims``: a list, or a function from `SuiteOptions` to a list.
+
+    ``TITLE`` and ``SOURCE`` may be defined as well. Modules beside the file can be imported from it.
+
+    Raises
+    ------
+    InputError : the file cannot be read, raises an error (the message tells the line), or defines no claims.
+    """
+    options = options or SuiteOptions()
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"file {path} does not exist, expected a Python file that defines claims")
+    with _errors_of(path), _importing_from(path.resolve().parent):
+        namespace = runpy.run_path(str(path))
+        claims: Any = namespace.get("claims")
+        plans_itself = callable(claims)
+        if plans_itself:
+            claims = claims(options)
+        if isinstance(claims, Iterable) and not isinstance(claims, str):
+            claims = list(claims)
+    if not isinstance(claims, list):
+        described = "does not define claims" if claims is None else f"defines claims as {claims!r}"
+        raise InputError(f"{path} {described}, expected claims = [Claim(...), ...]")
+    for number, claim in enumerate(claims):
+        if not isinstance(claim, Claim):
+            raise InputError(f"{path}: claims[{number}] is {claim!r}, expected a Claim")
+    if not claims:
+        raise InputError(f"{path} defines no claims, expected at least one")
+    budget = _QUICK_BUDGET if options.quick and not plans_itself else 1.0
+    title, source = str(namespace.get("TITLE", path.stem)), str(namespace.get("SOURCE", ""))
+    return Loaded(str(path), title, source, tuple(claims), budget)
+
+
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
+
+
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """Whatever goes wrong in the file becomes one sentence with its line."""
+    try:
+        yield
+    except SyntaxError as error:
+        own = error.filename == str(path)
+        place = f"{path}, line {error.lineno}" if own else f"{path}, in {error.filename}, line {error.lineno}"
+        raise InputError(f"{place}: {error.msg}") from error
+    except OSError as error:
+        raise InputError(f"{path}{_line(error, path)}: {error.strerror or error}: {error.filename or ''}") from error
+    except (Exception, SystemExit) as error:
+        message = str(error).strip().split("\n")[0]
+        kind = "" if isinstance(error, RandtensorError) else type(error).__name__
+        said = ": ".join(part for part in (kind, message) if part)
+        raise InputError(f"{path}{_line(error, path)}: {said}") from error
+
+
+def _line(error: BaseException, path: Path) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f", line {lines[-1]}" if lines else ""
+
+
+def select(claims: Sequence[Claim], only: str | Iterable[str] | None) -> list[Claim]:
+    """Those claims that match one of the patterns, in their order.
+
+    A pattern is an id, a part of an id or name, or a glob with ``*`` and ``?``; several may be given in one text,
+    separated by commas. Letters match in either case.
+
+    Raises
+    ------
+    InputError : a pattern that matches no claim.
+    """
+    if only is None:
+        return list(claims)
+    chosen: set[int] = set()
+    for text in [only] if isinstance(only, str) else only:
+        # names contain commas, so the whole text is tried first
+        found = _matching(claims, text.strip())
+        for pattern in [] if found else text.split(","):
+            part = _matching(claims, pattern.strip())
+            if not part:
+                ids = ", ".join(claim.label for claim in claims[:5])
+                raise InputError(
+                    f"only is {text!r}, but {pattern.strip()!r} matches none of the {len(claims)} claims, "
+                    f"expected an id such as {ids}, a part of a name or a glob"
+                )
+            found |= part
+        chosen |= found
+    return [claim for i, claim in enumerate(claims) if i in chosen]
+
+
+def _matching(claims: Sequence[Claim], pattern: str) -> set[int]:
+    wanted = pattern.lower()
+    if not wanted:
+        return set()
+    exact = {i for i, claim in enumerate(claims) if claim.label.lower() == wanted}
+    if exact:
+        return exact
+    if "*" in wanted or "?" in wanted:
+        glob = wanted.replace("[", "[[]")
+        return {i for i, c in enumerate(claims) if any(fnmatchcase(text.lower(), glob) for text in (c.id, c.name))}
+    return {i for i, c in enumerate(claims) if wanted in c.id.lower() or wanted in c.name.lower()}

@@ -1,0 +1,151 @@
+"""Reports in the terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from theory_checks.claims import Claim
+from theory_checks.results import Result
+
+if TYPE_CHECKING:
+    from theory_checks.loading import Loaded
+    from theory_checks.verification import Report
+
+__all__ = ["claims_table", "plain_text", "render_report"]
+
+_WIDE = 118  # columns from which sizes and samples have columns of their own
+_NARROW = 72  # columns below which a table would be all hyphens
+
+_STYLES = {"consistent": "green", "refuted": "red", "inconclusive": "yellow"}
+
+
+def render_report(report: Report, width: int) -> Iterator[RenderableType]:
+    """The table, the summary, and the reason of every verdict that is not as expected."""
+    yield _cards(report.results) if width < _NARROW else _table(report.results, wide=width >= _WIDE)
+    for result in report.results:
+        if not result.good:
+            yield Text.assemble((result.claim.label, "bold"), ": ", _verdict(result), ": ", _explanation(result))
+    yield Text(report.summary())
+
+
+def plain_text(report: Report, width: int) -> str:
+    """The same without colours."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
+    console.print(report)
+    file: Any = console.file
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+
+
+def claims_table(loaded: Loaded) -> Table:
+    """The claims of a suite or file: id, name, prediction and source."""
+    title = loaded.title if loaded.title in ("", loaded.name) else f"{loaded.name}: {loaded.title}"
+    table = Table(title=Text(title or loaded.name), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("id", "claim", "predicted", "source"):
+        table.add_column(column, overflow="fold")
+    for claim in loaded.claims:
+        control = " (negative control)" if claim.expect == "refuted" and claim.source != "negative control" else ""
+        table.add_row(*(Text(cell) for cell in (claim.id, claim.name, _predicted(claim), claim.source + control)))
+    return table
+
+
+def _table(results: Sequence[Result], *, wide: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
+    identified = any(result.claim.id for result in results)
+    if identified:
+        table.add_column("id", overflow="fold")
+    table.add_column("claim", overflow="fold", min_width=24 if wide else 16)
+    table.add_column("predicted", overflow="fold")
+    # a number and its interval stay on one line
+    longest = max((len(_measured(result)) for result in results if "quantiles" not in result.details), default=8)
+    table.add_column("measured", overflow="fold", min_width=min(longest, 28 if wide else 24))
+    if wide:
+        table.add_column("sizes", no_wrap=True)
+        table.add_column("samples", no_wrap=True)
+    table.add_column("verdict", overflow="fold", min_width=len("inconclusive"))
+    for result in results:
+        sizes, samples = _sizes(result), _samples(result)
+        measured = _measured(result)
+        cells = [Text(result.claim.name), Text(_predicted(result.claim))]
+        cells += [Text(measured), Text(sizes), Text(samples)] if wide else [_stacked(measured, f"{sizes} x {samples}")]
+        table.add_row(*([Text(result.claim.id)] if identified else []), *cells, _verdict(result))
+    return table
+
+
+def _cards(results: Sequence[Result]) -> Group:
+    """One paragraph per claim, for terminals too narrow for a table."""
+    cards: list[RenderableType] = []
+    for result in results:
+        claim = result.claim
+        heading = f"{claim.id}  {claim.name}" if claim.id else claim.name
+        cards.append(Text(heading, style="bold"))
+        cards.append(Text(f"  predicted {_predicted(claim)}"))
+        cards.append(Text(f"  measured  {_measured(result)}"))
+        cards.append(Text(f"  sizes     {_sizes(result)} x {_samples(result)}"))
+        cards.append(Text.assemble("  verdict   ", _verdict(result)))
+    return Group(*cards, Text())
+
+
+def _stacked(first: str, second: str) -> Text:
+    return Text.assemble(first, "\n", (second, "dim"))
+
+
+def _predicted(claim: Claim) -> str:
+    text = str(claim.predicted)
+    return text if claim.statistic_name in ("quantiles", "largest residual") else f"{claim.statistic_name}: {text}"
+
+
+def _measured(result: Result) -> str:
+    interval = "" if result.interval is None else f" [{result.interval[0]:.3f}, {result.interval[1]:.3f}]"
+    match result.measure:
+        case "score":
+            return f"|z| up to {abs(result.measured):.1f}, p = {result.p_value:.2g}"
+        case "residual":
+            return f"residual {result.measured:.1e}"
+        case "drift":
+            return f"drift {result.measured:.3f}{interval}"
+    if "quantiles" in result.details:
+        return ", ".join(f"q{q['quantile']:g}: {q['exponent']:.3f}" for q in result.details["quantiles"])
+    return f"{result.measured:.3f}{interval}" if result.measured > float("-inf") else "exactly zero"
+
+
+def _sizes(result: Result) -> str:
+    claim = result.claim
+    if claim.axis is None:
+        return "no scale"
+    return f"{claim.axis} {_range([sizes[claim.axis] for sizes in claim.sizes])}"
+
+
+def _samples(result: Result) -> str:
+    counts = {tuple(m.sizes.items()): m.samples for m in result.measurements}
+    return _range(list(counts.values()))
+
+
+def _range(values: Sequence[int]) -> str:
+    first, last = _short(values[0]), _short(values[-1])
+    return first if first == last else f"{first}..{last}"
+
+
+def _short(value: int) -> str:
+    """Powers of two from 2^17 on as such: they are read more easily than their digits."""
+    return f"2^{value.bit_length() - 1}" if value >= 2**17 and value & (value - 1) == 0 else str(value)
+
+
+def _verdict(result: Result) -> Text:
+    if result.good:
+        return Text("refuted, as expected" if result.verdict == "refuted" else "consistent", style="green")
+    if result.verdict == "consistent":
+        return Text("consistent, expected refuted", style="red")
+    return Text(result.verdict, style=_STYLES[result.verdict])
+
+
+def _explanation(result: Result) -> str:
+    if result.samples_required is None or result.verdict != "inconclusive":
+        return result.reason
+    return f"{result.reason} ({_range(list(result.samples_required))} per size)"

@@ -1,0 +1,241 @@
+"""From numbers with errors to verdicts: the decision rules, and what they could have seen.
+
+Each rule has three operations, after the statistical tests of TensorFlow Probability: decide, the smallest deviation
+that would have been refuted, and the samples that would decide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = [
+    "POWER",
+    "POWER_QUANTILE",
+    "Decision",
+    "Kind",
+    "Region",
+    "Verdict",
+    "decide_interval",
+    "decide_joint",
+    "joint_detectable",
+    "normal_quantile",
+    "region_of",
+]
+
+Kind = Literal["O", "o", "Theta", "Omega"]
+Verdict = Literal["consistent", "refuted", "inconclusive"]
+
+#: probability with which the smallest detectable deviation would have been refuted
+POWER = 0.9
+POWER_QUANTILE = 1.2815515655446004
+
+#: beyond this many times the samples, no number is given
+_MOST = 1e4
+
+#: the interval of a fit at a quantile of the normal distribution
+IntervalAt = Callable[[float], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict with its reason, what would have been refuted, and the factor on the samples that would decide."""
+
+    verdict: Verdict
+    reason: str
+    detectable: float = math.nan
+    factor: float | None = None
+
+
+@dataclass(frozen=True)
+class Region:
+    """The exponents at which a claim holds; those beyond ``refuted_below`` and ``refuted_above`` contradict it.
+
+    ``claimed`` is the exponent that deviations are counted from.
+    """
+
+    text: str
+    claimed: float
+    low: float = -math.inf
+    high: float = math.inf
+    refuted_below: float = -math.inf
+    refuted_above: float = math.inf
+
+    def verdict(self, low: float, high: float) -> Verdict:
+        """What an interval of exponents says."""
+        if low >= self.low and high <= self.high:
+            return "consistent"
+        if high < self.refuted_below or low > self.refuted_above:
+            return "refuted"
+        return "inconclusive"
+
+
+def region_of(kind: Kind, exponent: float, log_exponent: float, margin: float) -> Region:
+    """The exponents at which a bound with this power of the scale holds, at a resolution of ``margin``.
+
+    ``o(n^a)`` asks for a power below a by ``margin``: a slope does not see factors that vanish more slowly, such as
+    1/log n, and those are to be stated as an order of their own. Where the order itself has a logarithm, n^a is among
+    what it allows, so that only powers above a contradict it.
+
+    >>> region_of("O", -1.0, 0.0, 0.1).verdict(-2.1, -1.9)
+    'consistent'
+    """
+    low, high = exponent - margin, exponent + margin
+    match kind:
+        case "Theta":
+            return Region(f"[{low:g}, {high:g}]", exponent, low, high, low, high)
+        case "O":
+            return Region(f"(-inf, {high:g}]", exponent, high=high, refuted_above=high)
+        case "Omega":
+            return Region(f"[{low:g}, inf)", exponent, low=low, refuted_below=low)
+    text = f"(-inf, {low:g}]"
+    return Region(text, exponent, high=low, refuted_above=high if log_exponent > 0 else low)
+
+
+def decide_interval(
+    region: Region,
+    interval: IntervalAt,
+    center: float,
+    quantile: float,
+    obstacle: str | None = None,
+    poor_fit: bool = False,
+) -> Decision:
+    """The verdict of a region on the interval of a fitted exponent.
+
+    Parameters
+    ----------
+    region : exponents at which the claim holds.
+    interval : gives the interval at a quantile of the normal distribution.
+    center : the fitted exponent.
+    quantile : that of the level of the claim.
+    obstacle : why the exponent means nothing, if it does not.
+    poor_fit : the law does not fit the data; then only an interval twice as wide decides.
+
+    >>> found = decide_interval(Region("at most 0", 0, high=0, refuted_above=0), lambda q: (-q, q), 0.0, 3.0)
+    >>> found.verdict
+    'inconclusive'
+    """
+    low, high = interval(quantile)
+    used = interval(2 * quantile) if poor_fit else (low, high)
+    shown = f"[{low:.3f}, {high:.3f}]"
+    wide = interval(quantile + POWER_QUANTILE)
+    up, down = center - wide[0], wide[1] - center
+    reaches = []
+    # a true exponent beyond the edge by the reach of the interval is refuted with probability POWER
+    if math.isfinite(region.refuted_above):
+        reaches.append(region.refuted_above - region.claimed + up)
+    if math.isfinite(region.refuted_below):
+        reaches.append(region.claimed - region.refuted_below + down)
+    detectable = max(reaches, default=math.nan)
+    if obstacle is not None:
+        return Decision("inconclusive", obstacle, detectable)
+    verdict = region.verdict(*used)
+    if verdict == "consistent":
+        return Decision(verdict, f"the interval {shown} lies in the claimed {region.text}", detectable)
+    if verdict == "refuted":
+        return Decision(verdict, f"the interval {shown} lies outside the claimed {region.text}", detectable)
+    factor = _factor(region, interval, quantile + POWER_QUANTILE, 2.0 if poor_fit else 1.0)
+    if poor_fit:
+        advice = "no power law with one correction term fits the values: use larger sizes or another correction"
+        return Decision(verdict, f"the interval {shown} decides nothing, and {advice}", detectable)
+    if factor is None:
+        advice = "more samples alone would not decide: use larger sizes or state the correction"
+    else:
+        advice = f"about {factor:.2g} times the samples would decide"
+    return Decision(
+        verdict, f"the interval {shown} lies partly in the claimed {region.text}; {advice}", detectable, factor
+    )
+
+
+def _factor(region: Region, interval: IntervalAt, quantile: float, widening: float) -> float | None:
+    """Least factor on the samples after which an interval around the same center decides: errors fall as its root."""
+
+    def decides(factor: float) -> bool:
+        return region.verdict(*interval(widening * quantile / math.sqrt(factor))) != "inconclusive"
+
+    if not decides(_MOST):
+        return None
+    low, high = 1.0, _MOST
+    while high / low > 1.02:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if decides(middle) else (middle, high)
+    return high
+
+
+def decide_joint(
+    scores: Sequence[float],
+    units: Sequence[float],
+    alpha: float,
+    within: float,
+    claim: str,
+    unit: str,
+) -> tuple[Decision, float, float]:
+    """A joint chi-square test, with its p-value and largest score.
+
+    Parameters
+    ----------
+    scores : standard normal deviates if the claim holds, one per size.
+    units : by how many standard errors the deviation 1 moves each.
+    alpha : probability of a false refutation.
+    within : deviation that has to be detectable for the verdict consistent.
+    claim, unit : for the reason: what is tested, and in what deviations are measured.
+
+    >>> decide_joint([0.3, -1.0], [100.0, 100.0], 1e-3, 0.1, "the value", "relative")[0].verdict
+    'consistent'
+    """
+    chi2 = sum(score**2 for score in scores)
+    p = _chi2_tail(len(scores), chi2)
+    worst = max(scores, key=abs)
+    detectable = joint_detectable(units, alpha)
+    summary = f"chi-square {chi2:.3g} on {len(scores)} sizes, p = {p:.2g}"
+    if p < alpha:
+        return Decision("refuted", f"{claim} is excluded: {summary}", detectable), p, worst
+    if detectable <= within:
+        return Decision("consistent", f"{claim} is not excluded: {summary}", detectable), p, worst
+    factor = (detectable / within) ** 2
+    reason = (
+        f"{claim} is not excluded ({summary}), but only {unit} of {detectable:.2g} would have been seen, "
+        f"not {within:g}; about {factor:.2g} times the samples would decide"
+    )
+    return Decision("inconclusive", reason, detectable, factor), p, worst
+
+
+def joint_detectable(units: Sequence[float], alpha: float) -> float:
+    """The deviation, common to all sizes, that the joint test refutes with probability `POWER`.
+
+    >>> round(joint_detectable([10.0], 0.05), 3)
+    0.324
+    """
+    strength = math.hypot(*units)
+    if strength == 0:
+        return math.inf
+    if math.isinf(strength):
+        return 0.0
+    from scipy.special import chdtri
+    from scipy.stats import ncx2
+
+    critical = float(chdtri(len(units), alpha))
+    low, high = 0.0, 2 * (critical + 100.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if ncx2.sf(critical, len(units), middle) < POWER else (low, middle)
+    return math.sqrt(high) / strength
+
+
+def _chi2_tail(dof: int, chi2: float) -> float:
+    from scipy.special import chdtrc
+
+    return float(chdtrc(dof, chi2)) if math.isfinite(chi2) else 0.0
+
+
+def normal_quantile(alpha: float) -> float:
+    """The two-sided quantile of the standard normal distribution.
+
+    >>> round(normal_quantile(0.05), 2)
+    1.96
+    """
+    from scipy.special import ndtri
+
+    return float(-ndtri(alpha / 2))

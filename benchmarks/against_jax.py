@@ -200,7 +200,8 @@ def measure(report: Callable[[str], None] = lambda text: None) -> Section:
         notes=(
             f"Time per sample: minimum, and in brackets the median, over repeated calls of {SAMPLES} samples "
             f"(JAX at width 4096: {FEWER_SAMPLES[4096]} samples per call). The memory is the peak during the first "
-            "call, beyond what was resident after the imports and a call at width 16. Cores kept busy on average, least to most "
-            f"over the widths: {', '.join(f'{name} {min(c):.1f} to {max(c):.1f}' for name, c in cores.items())}.",
+            "call, beyond what was resident after the imports and a call at width 16. Cores kept busy on "
+            "average, least to most over the widths: "
+            f"{', '.join(f'{name} {min(c):.1f} to {max(c):.1f}' for name, c in cores.items())}.",
         ),
     )

@@ -118,6 +118,7 @@ def measure(report: Callable[[str], None] = lambda text: None) -> Section:
         ),
         notes=(
             "The floor is a strict one: the draws go to one vector that stays in cache, and the history is counted "
-            "before each query, without the rows that the query adds. It leaves out every tanh and every polynomial product.",
+            "before each query, without the rows that the query adds. It leaves out every tanh and every "
+            "polynomial product.",
         ),
     )

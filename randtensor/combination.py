@@ -51,16 +51,13 @@ class Combination(Quantity):
         return min(operand.block_length(sizes) for operand in self.operands)
 
     def evaluate(self, draw: Draw) -> Array:
-        # Samples run along the first axis: shapes of different length are aligned behind it, as within one sample.
-        values = [_align(operand.evaluate(draw), operand.shape, len(self.shape)) for operand in self.operands]
+        values = [operand.evaluate(draw) for operand in self.operands]
         if self.probes > 1:
             values = [v if o.probes > 1 else v[..., None] for v, o in zip(values, self.operands, strict=True)]
+        # Samples run along the first axis: shapes of different length are aligned behind it, as within one sample.
+        rank = max(v.ndim for v in values)
+        values = [v.reshape(len(v), *[1] * (rank - v.ndim), *v.shape[1:]) for v in values]
         return np.asarray(self.function(*values))
-
-
-def _align(values: Array, shape: tuple[int, ...], rank: int) -> Array:
-    """Values of shape (batch, *shape, ...) with axes of length 1 in front of ``shape``, up to a rank."""
-    return values.reshape(len(values), *[1] * (rank - len(shape)), *values.shape[1:])
 
 
 def combine(function: Callable[..., Array], *operands: Quantity, name: str | None = None) -> Combination:
@@ -134,8 +131,9 @@ class Custom(Quantity):
         return f"custom:{self.name}:{self.shape}"
 
     def evaluate(self, draw: Draw) -> Array:
-        values = np.asarray(
-            self.function(*(draw.sizes[s] for s in self.scale_names), draw.batch, draw.generator), dtype=float
+        sizes = [draw.sizes[scale] for scale in self.scale_names]
+        values: Array = draw.remember(
+            self, lambda: np.asarray(self.function(*sizes, draw.batch, draw.generator), dtype=float)
         )
         if values.shape != (draw.batch, *self.shape):
             raise InputError(

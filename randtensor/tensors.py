@@ -32,6 +32,8 @@ class RandomTensor(Quantity):
     def __init__(self, shape: tuple[Any, ...], owner: str) -> None:
         self.dimensions: tuple[Dimension, ...] = check_shape(shape, owner)
         self.scale_names = scale_names(self.dimensions)
+        if not self.scale_names:
+            self.shape = evaluate_shape(self.dimensions, {})
 
     @property
     def ndim(self) -> int:

@@ -29,7 +29,7 @@ _INTERRUPTED = 130
 class _Program(click.Group):
     """A group whose errors are one sentence on the standard error stream, and whose exit statuses mean something."""
 
-    def main(  # type: ignore[override]  # click spells the two modes out as overloads
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
@@ -174,7 +174,7 @@ def _console() -> Console:
     from rich.console import Console
 
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(width=140 if piped else None, highlight=False)
+    return Console(width=160 if piped else None, highlight=False)
 
 
 @contextmanager

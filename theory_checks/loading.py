@@ -144,8 +144,9 @@ def _line(error: BaseException, path: Path) -> str:
 def select(claims: Sequence[Claim], only: str | Iterable[str] | None) -> list[Claim]:
     """Those claims that match one of the patterns, in their order.
 
-    A pattern is an id, a part of an id or name, or a glob with ``*`` and ``?``; several may be given in one text,
-    separated by commas. Letters match in either case.
+    A pattern is an id, the part of ids before a dot, any part of an id or name, or a glob with ``*`` and ``?``: the
+    first of these readings under which it matches. Several patterns may be given in one text, separated by commas.
+    Letters match in either case.
 
     Raises
     ------
@@ -177,6 +178,10 @@ def _matching(claims: Sequence[Claim], pattern: str) -> set[int]:
     exact = {i for i, claim in enumerate(claims) if claim.label.lower() == wanted}
     if exact:
         return exact
+    # "W4" means the family W4.1, W4.2, ... and not W40
+    family = {i for i, claim in enumerate(claims) if claim.id.lower().startswith(wanted + ".")}
+    if family:
+        return family
     if "*" in wanted or "?" in wanted:
         glob = wanted.replace("[", "[[]")
         return {i for i, c in enumerate(claims) if any(fnmatchcase(text.lower(), glob) for text in (c.id, c.name))}

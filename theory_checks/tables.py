@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["claims_table", "plain_text", "render_report"]
 
-_WIDE = 118  # columns from which sizes and samples have columns of their own
+_WIDE = 140  # columns from which sizes and samples have columns of their own
 _NARROW = 72  # columns below which a table would be all hyphens
 
 _STYLES = {"consistent": "green", "refuted": "red", "inconclusive": "yellow"}
@@ -28,7 +28,7 @@ _STYLES = {"consistent": "green", "refuted": "red", "inconclusive": "yellow"}
 
 def render_report(report: Report, width: int) -> Iterator[RenderableType]:
     """The table, the summary, and the reason of every verdict that is not as expected."""
-    yield _cards(report.results) if width < _NARROW else _table(report.results, wide=width >= _WIDE)
+    yield _cards(report.results) if width < _NARROW else _table(report.results, width)
     for result in report.results:
         if not result.good:
             yield Text.assemble((result.claim.label, "bold"), ": ", _verdict(result), ": ", _explanation(result))
@@ -55,25 +55,35 @@ def claims_table(loaded: Loaded) -> Table:
     return table
 
 
-def _table(results: Sequence[Result], *, wide: bool) -> Table:
+def _table(results: Sequence[Result], width: int) -> Table:
+    """Widths are set by hand: a column that is left to shrink takes the verdict, which comes last, with it."""
+    wide = width >= _WIDE
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
-    identified = any(result.claim.id for result in results)
-    if identified:
-        table.add_column("id", overflow="fold")
-    table.add_column("claim", overflow="fold", min_width=24 if wide else 16)
-    table.add_column("predicted", overflow="fold")
     # a number and its interval stay on one line
-    longest = max((len(_measured(result)) for result in results if "quantiles" not in result.details), default=8)
-    table.add_column("measured", overflow="fold", min_width=min(longest, 28 if wide else 24))
-    if wide:
-        table.add_column("sizes", no_wrap=True)
-        table.add_column("samples", no_wrap=True)
-    table.add_column("verdict", overflow="fold", min_width=len("inconclusive"))
+    numbers = max((len(_measured(result)) for result in results if "quantiles" not in result.details), default=8)
+    identified = any(result.claim.id for result in results)
+    widths = {
+        "id": min(max(len(result.claim.id) for result in results), 16) if identified else 0,
+        "measured": max(min(numbers, 28 if wide else 24), len("measured")),
+        "sizes": max(len(_sizes(result)) for result in results) if wide else 0,
+        "samples": max(7, *(len(_samples(result)) for result in results)) if wide else 0,
+        "verdict": 20 if wide else len("inconclusive"),
+    }
+    columns = ["id"] * identified + ["claim"] + ["predicted"] * wide + ["measured"] + ["sizes", "samples"] * wide
+    columns.append("verdict")
+    left = max(width - sum(widths.values()) - 3 * len(columns), 16)
+    longest = max(len(_predicted(result.claim)) for result in results)
+    widths["predicted"] = min(max(longest, len("predicted")), left * 2 // 5)
+    widths["claim"] = left - widths["predicted"] * wide
+    for name in columns:
+        table.add_column(name, overflow="fold", width=widths[name])
     for result in results:
+        name, predicted, measured = Text(result.claim.name), _predicted(result.claim), _measured(result)
         sizes, samples = _sizes(result), _samples(result)
-        measured = _measured(result)
-        cells = [Text(result.claim.name), Text(_predicted(result.claim))]
-        cells += [Text(measured), Text(sizes), Text(samples)] if wide else [_stacked(measured, f"{sizes} x {samples}")]
+        if wide:
+            cells = [name, Text(predicted), Text(measured), Text(sizes), Text(samples)]
+        else:
+            cells = [_stacked(name.plain, predicted), _stacked(measured, f"{sizes} x {samples}")]
         table.add_row(*([Text(result.claim.id)] if identified else []), *cells, _verdict(result))
     return table
 

@@ -38,9 +38,8 @@ class Expression:
         if array.ndim == 0:
             return check_factor(array)
         if not np.isfinite(array).all():
-            raise InputError(
-                f"a constant has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected finite numbers"
-            )
+            bad = np.count_nonzero(~np.isfinite(array))
+            raise InputError(f"a constant has {bad} NaN or infinite entries, expected finite numbers")
         return Symbol(self._graph, self._graph.append("constant", (), array.shape, array))
 
     def __add__(self, other: Any) -> Symbol:

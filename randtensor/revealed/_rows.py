@@ -147,9 +147,9 @@ def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
         _project(residual, basis.rows[:, old:], coefficients[:, j : j + 1, old : basis.count])
         norm = row_norms(residual)[:, 0]
         kept = norm > DEPENDENT * lengths[:, j]
-        # What one pass leaves along the basis is its loss of orthogonality times the part removed, and rounding. Relative
-        # to a residual that is no longer than that part it compounds from vector to vector, so a rule that looked at
-        # the cancellation of each vector alone would lose a Krylov space's orthogonality exponentially.
+        # What one pass leaves along the basis is its loss of orthogonality times the part removed, and rounding.
+        # Relative to a residual shorter than that part it compounds from vector to vector: a rule that looked at
+        # the cancellation of each vector alone would lose the orthogonality of a Krylov space exponentially.
         left = basis.loss * row_norms(coefficients[:, j]) + ROUNDING * lengths[:, j]
         left = np.divide(left, norm, out=np.zeros_like(norm), where=kept)
         if (left > LOSS).any():

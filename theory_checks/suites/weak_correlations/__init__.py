@@ -1,0 +1,26 @@
+"""Weak derivative correlations of wide networks at initialisation, and the calculus of random-tensor asymptotics.
+
+The claims of Shem-Ur & Oz 2024 (arXiv 2401.04013) on the correlations C^{D,d} of derivative tensors with gradients,
+with the sharp orders where they are known, the exact one-hidden-layer laws, negative controls, and the rules of the
+calculus with their counterexamples. Inputs: ``x0`` for the derivative of highest order, ``x1`` for all gradients.
+"""
+
+from __future__ import annotations
+
+from theory_checks.claims import Claim
+from theory_checks.suites import SuiteOptions
+from theory_checks.suites.weak_correlations.calculus import calculus
+from theory_checks.suites.weak_correlations.correlations import closed, opened, variations
+from theory_checks.suites.weak_correlations.identities import identities, one_step
+from theory_checks.suites.weak_correlations.plan import SOURCE, Plan
+
+__all__ = ["SOURCE", "TITLE", "claims"]
+
+TITLE = "Weak derivative correlations at initialisation, and the calculus of random-tensor asymptotics"
+
+
+def claims(options: SuiteOptions) -> list[Claim]:
+    """All claims of the suite."""
+    plan = Plan(options)
+    parts = (closed, opened, variations, identities, one_step, calculus)
+    return [claim for part in parts for claim in part(plan)]

@@ -1,6 +1,6 @@
 """Run the benchmarks and rewrite the tables of ``docs/benchmarks.md``.
 
-python -m benchmarks                        all of them, about five minutes on two cores
+python -m benchmarks                        all of them, about three minutes on two cores
 python -m benchmarks width floor --dry-run  two of them, only shown
 """
 
@@ -38,12 +38,12 @@ def main(names: tuple[str, ...], dry_run: bool) -> None:
         console.print(f"[yellow]The machine is busy (load {busy:.1f}): the times will be too long.[/yellow]")
     begin, sections = time.perf_counter(), []
     with console.status("starting") as status:
-        for name in names or BENCHMARKS:
+        for name in dict.fromkeys(names or BENCHMARKS):
             sections.append(BENCHMARKS[name](lambda text: status.update(text)))
             for table in sections[-1].tables():
                 console.print(table)
     if not dry_run:
-        write(sections)
+        write(sections, load=busy, complete=set(names or BENCHMARKS) == set(BENCHMARKS))
         console.print(f"written: {DOCUMENT.relative_to(DOCUMENT.parent.parent)}")
     missed = [target.text for section in sections for target in section.targets if not target.met]
     console.print(f"{time.perf_counter() - begin:.0f} s; targets missed: {len(missed) or 'none'}")

@@ -63,9 +63,9 @@ class Section:
             found.append(_rich("", _TARGET_HEADERS, [target.cells for target in self.targets]))
         return found
 
-    def markdown(self) -> str:
-        """For the documentation: command, machine, measurements, targets and notes."""
-        parts = [f"`{self.command}` on {machine()}."]
+    def markdown(self, load: float) -> str:
+        """For the documentation: command, machine and its load before, measurements, targets and notes."""
+        parts = [f"`{self.command}` on {machine()}; load {load:.1f} before the run."]
         if self.rows:
             parts.append(_markdown(self.headers, self.rows))
         if self.targets:
@@ -98,8 +98,13 @@ def _markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], alignment: 
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def write(sections: Sequence[Section], path: Path = DOCUMENT) -> None:
-    """Replace what stands between the markers of each section, and in a full run the summary of missed targets.
+def write(sections: Sequence[Section], *, load: float, complete: bool, path: Path = DOCUMENT) -> None:
+    """Replace what stands between the markers of each section.
+
+    Parameters
+    ----------
+    load : load of the machine before the run, to be read beside the times.
+    complete : whether these are all sections; the summary of missed targets is then rewritten too.
 
     Raises
     ------
@@ -107,8 +112,22 @@ def write(sections: Sequence[Section], path: Path = DOCUMENT) -> None:
     """
     text = path.read_text(encoding="utf-8")
     for section in sections:
-        text = _replace(text, section.name, section.markdown())
+        text = _replace(text, section.name, section.markdown(load))
+    if complete:
+        text = _replace(text, "missed", _summary(sections))
     path.write_text(text, encoding="utf-8")
+
+
+def _summary(sections: Sequence[Section]) -> str:
+    targets = [(section, target) for section in sections for target in section.targets]
+    missed = [(section, target) for section, target in targets if not target.met]
+    if not missed:
+        return f"All {len(targets)} targets were met in the last full run."
+    lines = [f"Of {len(targets)} targets, the last full run missed {len(missed)}:", ""]
+    for section, target in missed:
+        text, promised, measured, _ = target.cells
+        lines.append(f"- {section.name}: {text}: {measured}, where {promised} was promised.")
+    return "\n".join(lines)
 
 
 def _replace(text: str, name: str, content: str) -> str:

@@ -88,6 +88,7 @@ def measure(report: Callable[[str], None] = lambda text: None) -> Section:
         notes=(
             f"Minimum, and in brackets the median, on one of {os.cpu_count()} cores; the widths are measured in "
             "turn, so that a machine that is busy for a while slows all of them down. The last column leaves the "
-            "memory allocator of the C library as it is; the library asks it to keep freed blocks, which saves page faults.",
+            "memory allocator of the C library as it is; the library asks it to keep freed blocks, which "
+            "saves page faults.",
         ),
     )

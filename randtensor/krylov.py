@@ -13,8 +13,13 @@ __all__ = ["largest_singular_value"]
 Array = np.ndarray
 Operator = Callable[[ParameterVector], ParameterVector]
 
+#: Inner products of basis vectors may lose this factor of accuracy, so that results err by less than 1e-6, relatively.
+AMPLIFICATION = 1e9
 
-def largest_singular_value(apply: Operator, apply_transposed: Operator, start: ParameterVector, steps: int) -> Array:
+
+def largest_singular_value(
+    apply: Operator, apply_transposed: Operator, start: ParameterVector, steps: int, batch: int
+) -> tuple[Array, Array]:
     """Lower bound for the largest singular value of M, by Rayleigh-Ritz over a Krylov space of M^T M.
 
     1. r_1 = M^T M s for the random start s; then r_{j+1} = M^T M p_j.
@@ -30,16 +35,22 @@ def largest_singular_value(apply: Operator, apply_transposed: Operator, start: P
     apply, apply_transposed : products with M and its transpose, for every sample of a batch.
     start : random vector.
     steps : dimension of the Krylov space.
+    batch : number of samples B.
 
     Returns
     -------
-    Array of shape (B,).
+    The bounds, shape (B,), and the dimensions of the spaces reached, shape (B,): fewer than ``steps`` where rounding
+    errors would spoil more, but ``steps`` where the space is exhausted and can grow no further.
     """
+
+    def dot(left: ParameterVector, right: ParameterVector) -> Array:
+        return np.broadcast_to(left.dot(right), (batch,))
+
+    reached = np.full(batch, steps)
     raw = [apply_transposed(apply(start))]
     images: list[ParameterVector] = []
     coefficients: list[Array] = []
-    gram = raw[0].dot(raw[0])[:, None, None]
-    batch = len(gram)
+    gram = dot(raw[0], raw[0])[:, None, None]
     projected = np.zeros((batch, steps, steps))
     for step in range(steps):
         own = np.zeros((batch, step + 1))
@@ -52,17 +63,23 @@ def largest_singular_value(apply: Operator, apply_transposed: Operator, start: P
         # Below rounding of the Gram matrix the space is exhausted for this sample: a zero vector adds nothing to it.
         alive = square > 1e-13 * gram[:, step, step]
         own *= np.where(alive, 1 / np.sqrt(np.where(alive, square, 1.0)), 0.0)[:, None]
+        # The p's are differences of long, nearly dependent r's: stop while their inner products are still accurate.
+        lengths = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 0.0))
+        accurate = (np.abs(own) * lengths).sum(axis=1) ** 2 < AMPLIFICATION
+        reached = np.where(alive & ~accurate, np.minimum(reached, step), reached)
+        alive &= accurate
+        own *= alive[:, None]
         coefficients.append(own)
         image = apply(ParameterVector.combination(raw, own))
         images.append(image)
         for k, other in enumerate(images):
-            projected[:, k, step] = projected[:, step, k] = other.dot(image)
+            projected[:, k, step] = projected[:, step, k] = dot(other, image)
         if step + 1 == steps or not alive.any():
             break
         raw.append(apply_transposed(image))
-        overlaps = np.stack([vector.dot(raw[-1]) for vector in raw], axis=1)
+        overlaps = np.stack([dot(vector, raw[-1]) for vector in raw], axis=1)
         grown = np.zeros((batch, step + 2, step + 2))
         grown[:, :-1, :-1] = gram
         grown[:, -1, :] = grown[:, :, -1] = overlaps
         gram = grown
-    return np.asarray(np.sqrt(np.maximum(np.linalg.eigvalsh(projected)[:, -1], 0.0)))
+    return np.sqrt(np.maximum(np.linalg.eigvalsh(projected)[:, -1], 0.0)), reached

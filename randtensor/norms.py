@@ -163,7 +163,7 @@ class DerivativeNorm(Quantity):
 
     def _operator_norm(
         self, draw: Draw, component: Component, assignment: Any, failure: float | None
-    ) -> tuple[Array, float]:
+    ) -> tuple[Array, Array]:
         tensor = self.tensor
         other = tensor.transposed(component)
 
@@ -177,11 +177,12 @@ class DerivativeNorm(Quantity):
         start = random_vector(space, tensor.slots, draw)
         dimension = tensor.parameter_count(draw)
         steps = min(self.steps, dimension)
-        ritz = largest_singular_value(apply, apply_transposed, start, steps)
+        ritz, reached = largest_singular_value(apply, apply_transposed, start, steps, draw.batch)
         if failure is None or steps == dimension:
-            return ritz, 1.0
-        gap = (np.log(1.648 * np.sqrt(dimension) / failure) / (2 * steps - 1)) ** 2
-        return ritz, float(1 / np.sqrt(1 - gap)) if gap < 1 else np.inf
+            return ritz, np.ones(draw.batch)
+        gap = (np.log(1.648 * np.sqrt(dimension) / failure) / np.maximum(2 * reached - 1, 1)) ** 2
+        factor = np.where(gap < 1, 1 / np.sqrt(np.maximum(1 - gap, 1e-300)), np.inf)
+        return ritz, np.where(ritz > 0, factor, 1.0)
 
 
 class FrobeniusNorm(Quantity):

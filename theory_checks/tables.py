@@ -64,7 +64,7 @@ def _table(results: Sequence[Result], width: int) -> Table:
     identified = any(result.claim.id for result in results)
     widths = {
         "id": min(max(len(result.claim.id) for result in results), 16) if identified else 0,
-        "measured": max(min(numbers, 28 if wide else 24), len("measured")),
+        "measured": max(min(numbers, 28 if wide else 24 + 2 * (width >= 80)), len("measured")),
         "sizes": max(len(_sizes(result)) for result in results) if wide else 0,
         "samples": max(7, *(len(_samples(result)) for result in results)) if wide else 0,
         "verdict": 20 if wide else len("inconclusive"),
@@ -78,12 +78,12 @@ def _table(results: Sequence[Result], width: int) -> Table:
     for name in columns:
         table.add_column(name, overflow="fold", width=widths[name])
     for result in results:
-        name, predicted, measured = Text(result.claim.name), _predicted(result.claim), _measured(result)
+        claim, predicted, measured = result.claim.name, _predicted(result.claim), _measured(result)
         sizes, samples = _sizes(result), _samples(result)
         if wide:
-            cells = [name, Text(predicted), Text(measured), Text(sizes), Text(samples)]
+            cells = [Text(claim), Text(predicted), Text(measured), Text(sizes), Text(samples)]
         else:
-            cells = [_stacked(name.plain, predicted), _stacked(measured, f"{sizes} x {samples}")]
+            cells = [_stacked(claim, predicted), _stacked(measured, f"{sizes} x {samples}")]
         table.add_row(*([Text(result.claim.id)] if identified else []), *cells, _verdict(result))
     return table
 

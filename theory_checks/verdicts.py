@@ -213,14 +213,13 @@ def joint_detectable(units: Sequence[float], alpha: float) -> float:
         return math.inf
     if math.isinf(strength):
         return 0.0
-    from scipy.special import chdtri
-    from scipy.stats import ncx2
+    from scipy.special import chdtri, chndtr
 
     critical = float(chdtri(len(units), alpha))
     low, high = 0.0, 2 * (critical + 100.0)
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if ncx2.sf(critical, len(units), middle) < POWER else (low, middle)
+        low, high = (middle, high) if chndtr(critical, len(units), middle) > 1 - POWER else (low, middle)
     return math.sqrt(high) / strength
 
 

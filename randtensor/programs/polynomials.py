@@ -23,8 +23,9 @@ Array = np.ndarray
 Monomial = tuple[int, ...]
 Polynomial = dict[Monomial, Array]
 
-#: Elements per panel in which a composition is evaluated, so that its temporaries stay in cache.
-PANEL = 2**13
+#: Elements per panel in which a composition is evaluated: few enough for its temporaries to stay in cache, and enough
+#: for a panel to take longer than handing the interpreter from one thread to another.
+PANEL = 2**15
 
 
 class Ring:

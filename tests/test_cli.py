@@ -1,0 +1,151 @@
+"""The command line: exit statuses, one-sentence errors, and files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from theory_checks.cli import main
+
+HEADER = """
+import randtensor as rt
+from theory_checks import Claim
+n = rt.Scale("n")
+length = rt.norm(rt.gaussian(n))
+
+def claim(name, order, **options):
+    return Claim(name, length, predicted=order, n=[16, 64, 256, 1024], id=name, **options)
+"""
+GOOD = HEADER + "claims = [claim('L1', n**0.5), claim('L2', n, expect='refuted')]\n"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run the program in an empty directory with ``mine.py`` in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def invoke(*arguments, text=GOOD):
+        (tmp_path / "mine.py").write_text(text)
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    return invoke
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ("[claim('L1', n**0.5), claim('L2', n, expect='refuted')]", 0),
+        ("[claim('L1', n**0.5), claim('L2', n)]", 1),
+        ("[claim('L1', n**0.5, expect='refuted')]", 1),
+        ("[claim('L1', n**0.5), claim('L3', n**0.5, samples=3)]", 3),
+    ],
+)
+def test_exit_status_and_results(run, tmp_path, claims, status):
+    found = run("verify", "mine.py", text=f"{HEADER}claims = {claims}\n")
+    assert found.exit_code == status
+    record = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert record["exit_status"] == status
+    assert record["seed"] == 0
+    assert "results: results/results.json" in found.output
+    assert record["summary"].split(";")[0] in found.output
+    assert "\x1b" not in found.output
+
+
+def test_the_same_command_gives_the_same_numbers(run, tmp_path):
+    def results(*arguments):
+        run("verify", "mine.py", "--out", "here", *arguments)
+        record = json.loads((tmp_path / "here" / "results.json").read_text())
+        return {result["id"]: {**result, "seconds": 0} for result in record["results"]}
+
+    first = results()
+    assert results("--jobs", 3) == first
+    assert results("--only", "L2") == {"L2": first["L2"]}
+    assert results("--rng", 1) != first
+    assert results("--budget", 0.5)["L1"]["measurements"][0]["samples"] == 200
+    assert results("--quick")["L1"]["measurements"][0]["samples"] == 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify", "mine.py", "--budget", "0"], "budget is 0.0, expected a positive number"),
+        (["verify", "mine.py", "--budget", "much"], "Invalid value for '--budget'"),
+        (["verify", "mine.py", "--jobs", "0"], "jobs is 0, expected a positive integer"),
+        (["verify", "mine.py", "--rng", "-1"], "rng is -1, expected a non-negative integer"),
+        (["verify", "mine.py", "--only", "X"], "'X' matches none of the 2 claims, expected an id such as L1, L2"),
+        (["verify", "mine.py", "mine.py"], "two claims have the id 'L1'"),
+        (["verify", "mine.py", "--out", "mine.py"], "mine.py is a file, expected a directory"),
+        (["verify", "mine.py", "--inputs", "x.npy"], "inputs is given, but only suites use it"),
+        (["verify", "weak-correlations", "--inputs", "x.npy"], "x.npy cannot be read: No such file or directory"),
+        (["verify", "weak-corelations"], "did you mean 'weak-correlations'?"),
+        (["verify", "other.py"], "file other.py does not exist"),
+        (["list", "other.py"], "file other.py does not exist"),
+        (["verify", "--fast"], "--fast"),
+        (["prove"], "No such command 'prove'"),
+    ],
+)
+def test_bad_input_is_one_sentence(run, tmp_path, arguments, message):
+    found = run(*arguments)
+    assert found.exit_code == 2
+    assert found.stdout == ""
+    assert message in found.stderr
+    assert found.stderr.startswith("randtensor: ")
+    assert found.stderr.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_errors_in_a_file_name_the_line(run):
+    found = run("verify", "mine.py", text="claims = [\n  1 / 0,\n]\n")
+    assert (found.exit_code, found.stderr) == (2, "randtensor: mine.py, line 2: ZeroDivisionError: division by zero\n")
+
+
+def test_an_interruption_leaves_nothing_behind(run, tmp_path, monkeypatch):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("theory_checks.verification.check", interrupt)
+    found = run("verify", "mine.py")
+    assert found.exit_code == 130
+    assert "randtensor: interrupted, nothing was written" in found.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_error_of_the_program_does_not_look_like_a_verdict(run, monkeypatch):
+    monkeypatch.setattr("theory_checks.verification.load_claims", lambda *arguments: 1 / 0)
+    found = run("verify", "mine.py")
+    assert found.exit_code == 70
+    assert "ZeroDivisionError" in found.stderr
+
+
+def test_list(run):
+    found = run("list", "mine.py")
+    assert found.exit_code == 0
+    for word in ("L1", "rms: Theta(n^{1/2})", "(negative control)"):
+        assert word in found.stdout
+    assert "weak-correlations" in run("list").stdout
+
+
+def test_version_and_help(run):
+    assert run("--version").stdout.startswith("randtensor ")
+    for arguments in (["--help"], ["verify", "--help"], ["list", "-h"]):
+        found = run(*arguments)
+        assert found.exit_code == 0
+        assert "Usage:" in found.stdout
+    found = run()
+    assert found.exit_code == 2
+    assert "Usage:" in found.output
+
+
+def test_the_installed_program(tmp_path):
+    (tmp_path / "mine.py").write_text(GOOD)
+    command = [sys.executable, "-c", "from theory_checks.cli import main; main()", "verify", "mine.py"]
+    environment = {**os.environ, "COLUMNS": "160"}
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "refuted, as expected" in found.stdout

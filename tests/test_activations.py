@@ -77,13 +77,9 @@ def test_declared_parity(name, z):
     z = domain(name, z)
     if activation.odd or activation.even:
         sign = -1.0 if activation.odd else 1.0
-        for k, (c, mirrored) in enumerate(
-            zip(activation.taylor(z, 5), activation.taylor(-z, 5), strict=True)
-        ):
+        for k, (c, mirrored) in enumerate(zip(activation.taylor(z, 5), activation.taylor(-z, 5), strict=True)):
             off_kink = slice(None) if activation.smoothness != "piecewise-linear" else z != 0
-            np.testing.assert_allclose(
-                mirrored[off_kink], (sign * (-1.0) ** k * c)[off_kink], rtol=1e-12, atol=1e-300
-            )
+            np.testing.assert_allclose(mirrored[off_kink], (sign * (-1.0) ** k * c)[off_kink], rtol=1e-12, atol=1e-300)
 
 
 def test_which_functions_have_a_parity():
@@ -102,9 +98,7 @@ def test_coefficients_predict_the_value_nearby(name, z, h):
     z = domain(name, z) + (1.0 if name in POSITIVE_DOMAIN else 0.0)
     activation = get_activation(name)
     predicted = sum(c * h**k for k, c in enumerate(activation.taylor(z, 12)))
-    np.testing.assert_allclose(
-        predicted, activation(z + h), rtol=1e-11, atol=1e-12 * np.abs(activation(z)).max()
-    )
+    np.testing.assert_allclose(predicted, activation(z + h), rtol=1e-11, atol=1e-12 * np.abs(activation(z)).max())
 
 
 # --- conventions ------------------------------------------------------------------------------------------
@@ -161,9 +155,7 @@ def test_shapes_layouts_and_dtypes():
 def test_not_a_number_stays_one_and_harms_no_other_entry():
     for name in ("tanh", "sigmoid", "softplus", "gelu", "erf"):
         z = np.array([np.nan, 20.0, 0.5])
-        for c, clean in zip(
-            get_activation(name).taylor(z, 4), get_activation(name).taylor(z[1:], 4), strict=True
-        ):
+        for c, clean in zip(get_activation(name).taylor(z, 4), get_activation(name).taylor(z[1:], 4), strict=True):
             assert np.isnan(c[0])
             np.testing.assert_array_equal(c[1:], clean)
 
@@ -273,9 +265,7 @@ def test_parameters_must_be_finite_numbers():
 
 @pytest.mark.parametrize("order", [-1, 1.5, "2", None])
 def test_orders_must_be_counts(order):
-    with pytest.raises(
-        InputError, match=r"order of the Taylor expansion of tanh must be a non-negative integer, got "
-    ):
+    with pytest.raises(InputError, match=r"order of the Taylor expansion of tanh must be a non-negative integer, got "):
         get_activation("tanh").taylor(np.zeros(2), order)
 
 

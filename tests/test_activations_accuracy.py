@@ -204,6 +204,4 @@ def test_inverse_functions_of_positive_arguments(z):
     close(cauchy_product(coefficients("sqrt", z), coefficients("sqrt", z)), coefficients("linear", z))
     unit = cauchy_product(coefficients("reciprocal", z), coefficients("linear", z))
     np.testing.assert_allclose(unit, coefficients("power(0)", z), atol=1e-15 * 0.3**-8)
-    np.testing.assert_allclose(
-        derivative(coefficients("log", z)), coefficients("reciprocal", z, 7), rtol=1e-13
-    )
+    np.testing.assert_allclose(derivative(coefficients("log", z)), coefficients("reciprocal", z, 7), rtol=1e-13)

@@ -37,9 +37,7 @@ class Case:
         return np.asarray(derivative(self.flat))
 
     def check(self, equation, orders, points, **options):
-        tensors = [
-            self.function.derivative(self.inputs[i], order=k) for i, k in zip(points, orders, strict=True)
-        ]
+        tensors = [self.function.derivative(self.inputs[i], order=k) for i, k in zip(points, orders, strict=True)]
         mine = rt.einsum(equation, *tensors, **options).sample(rng=0)[0]
         arrays = [self.dense(k, self.inputs[i]) for i, k in zip(points, orders, strict=True)]
         expected = np.einsum(equation, *arrays, optimize="greedy")
@@ -74,9 +72,7 @@ def recurrent_case():
         second = jax.nn.gelu(p["W"] @ first / WIDTH**0.5, approximate=False) * p["s"]
         third = jax.scipy.special.erf(second @ p["W"] / WIDTH + first) / (2.0 + second**2)
         energy = (first @ third) / WIDTH
-        return jnp.stack(
-            [energy, p["v"] @ third - jnp.mean(second) ** 3, jnp.sum(jnp.sin(p["v"]) * third) * energy]
-        )
+        return jnp.stack([energy, p["v"] @ third - jnp.mean(second) ** 3, jnp.sum(jnp.sin(p["v"]) * third) * energy])
 
     return Case(function, reference, {"U": (WIDTH, 3), "W": (WIDTH, WIDTH), "v": (WIDTH,), "s": ()})
 
@@ -87,15 +83,10 @@ def convolution_case():
     def reference(p, x):
         h = [x[0], x[1], x[2]]
         for name, fan_in in (("W1", 4), ("W2", 2 * 3)):
-            h = [
-                jax.nn.sigmoid((p[name][0] @ h[i] + p[name][1] @ h[(i + 1) % 3]) * fan_in**-0.5)
-                for i in range(3)
-            ]
+            h = [jax.nn.sigmoid((p[name][0] @ h[i] + p[name][1] @ h[(i + 1) % 3]) * fan_in**-0.5) for i in range(3)]
         return p["v"] @ (h[0] + h[1] + h[2]) / 3 * 3**-0.5
 
-    return Case(
-        function, reference, {"W1": (2, 3, 2), "W2": (2, 3, 3), "v": (3,)}, RNG.standard_normal((3, 3, 2))
-    )
+    return Case(function, reference, {"W1": (2, 3, 2), "W2": (2, 3, 3), "v": (3,)}, RNG.standard_normal((3, 3, 2)))
 
 
 SCALAR_CASES = {"mlp": mlp_case(), "cnn": convolution_case()}

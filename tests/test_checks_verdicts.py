@@ -267,14 +267,15 @@ INTERVALS = st.tuples(st.floats(-3, 3), st.floats(0, 2)).map(lambda p: (p[0], p[
 def test_wider_intervals_never_turn_a_verdict_into_its_opposite(interval, kind, exponent, margin):
     region = region_of(kind, exponent, 0.0, margin)
     low, high = interval
-    before, after = region.verdict(low, high), region.verdict(low - 0.1, high + 0.1)
+    before = region.verdict(lambda q: (low, high), 4.0)
+    after = region.verdict(lambda q: (low - 0.1, high + 0.1), 4.0)
     assert after in (before, "inconclusive")
 
 
 @given(INTERVALS, st.floats(-2, 2), st.floats(0.01, 0.5))
 def test_theta_is_both_bounds(interval, exponent, margin):
     theta, above, below = (
-        region_of(kind, exponent, 0.0, margin).verdict(*interval) for kind in ("Theta", "O", "Omega")
+        region_of(kind, exponent, 0.0, margin).verdict(lambda q: interval, 4.0) for kind in ("Theta", "O", "Omega")
     )
     assert (theta == "consistent") == (above == below == "consistent")
     assert (theta == "refuted") == ("refuted" in (above, below))
@@ -289,8 +290,8 @@ def test_the_factor_on_the_samples_decides_with_the_power_added(center, error, q
 
     found = decide_interval(region, interval, center, quantile)
     if found.factor is not None:
-        shrunk = (quantile + 1.2815515655446004) / math.sqrt(found.factor)
-        assert region.verdict(*interval(shrunk)) != "inconclusive"
+        power, shrink = 1.2815515655446004, 1 / math.sqrt(found.factor)
+        assert region.verdict(lambda q: interval(shrink * (q + power)), quantile) != "inconclusive"
 
 
 @settings(deadline=None)

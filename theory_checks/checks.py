@@ -19,7 +19,14 @@ from theory_checks.claims import Claim, Exact, Identity, Zero
 from theory_checks.findings import Finding, Progress, Sampling, interval_at
 from theory_checks.quantiles import check_quantiles
 from theory_checks.results import Measurement, Result
-from theory_checks.verdicts import Decision, decide_interval, decide_joint, normal_quantile, region_of
+from theory_checks.verdicts import (
+    CONSISTENT_QUANTILE,
+    Decision,
+    decide_interval,
+    decide_joint,
+    normal_quantile,
+    region_of,
+)
 
 __all__ = ["check", "reduced_counts"]
 
@@ -92,6 +99,7 @@ def check(
         measure=found.measure,
         error=found.error,
         interval=found.interval,
+        refutation_interval=found.refutation_interval,
         measurements=found.measurements,
         p_value=found.p_value,
         detectable=found.decision.detectable,
@@ -157,7 +165,7 @@ def _check_bound(claim: Claim, bound: Bound, sampling: Sampling) -> Finding:
     exponent, log_exponent = claim.exponent or 0.0, claim.log_exponent
     region = region_of(bound.kind, exponent, log_exponent, claim.margin)
     widening = _tail_widening([estimate.dof for estimate in scaling.estimates], sampling.alpha)
-    quantile = normal_quantile(sampling.alpha) * widening
+    quantile, consistent = normal_quantile(sampling.alpha) * widening, CONSISTENT_QUANTILE * widening
 
     def interval(q: float) -> tuple[float, float]:
         return interval_at(scaling.fit, q)
@@ -169,8 +177,9 @@ def _check_bound(claim: Claim, bound: Bound, sampling: Sampling) -> Finding:
         quantile,
         scaling.reason if scaling.unresolved else None,
         scaling.fit.poor_fit,
+        consistent,
     )
-    if decision.verdict == "consistent" and _not_tight(bound, interval(quantile), exponent, claim.margin):
+    if decision.verdict == "consistent" and _not_tight(bound, interval(consistent), exponent, claim.margin):
         decision = Decision(decision.verdict, f"{decision.reason}; the bound is not tight", decision.detectable)
     return Finding(
         decision,
@@ -178,7 +187,8 @@ def _check_bound(claim: Claim, bound: Bound, sampling: Sampling) -> Finding:
         "exponent",
         tuple(_measurement(estimate) for estimate in scaling.estimates),
         error=scaling.error,
-        interval=interval(quantile),
+        interval=interval(consistent),
+        refutation_interval=interval(quantile),
         details={"fit": scaling.fit.to_dict(), "tail_widening": widening},
     )
 

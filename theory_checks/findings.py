@@ -39,6 +39,7 @@ class Finding:
     measurements: tuple[Measurement, ...]
     error: float | None = None
     interval: tuple[float, float] | None = None
+    refutation_interval: tuple[float, float] | None = None
     p_value: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 

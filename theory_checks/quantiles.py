@@ -15,7 +15,16 @@ from randtensor.errors import InputError
 from theory_checks.claims import Claim, NoDefiniteBound, QuantileSlopes, Tight
 from theory_checks.findings import Finding, Sampling, interval_at
 from theory_checks.results import Measurement
-from theory_checks.verdicts import POWER_QUANTILE, Decision, Region, decide_interval, normal_quantile, region_of
+from theory_checks.verdicts import (
+    CONSISTENT_QUANTILE,
+    POWER_QUANTILE,
+    Decision,
+    IntervalAt,
+    Region,
+    decide_interval,
+    normal_quantile,
+    region_of,
+)
 
 __all__ = ["check_quantiles"]
 
@@ -43,20 +52,30 @@ def check_quantiles(claim: Claim, sampling: Sampling) -> Finding:
         measured, measure = drift, "drift"
     else:
         decision, percent = _slopes(claim, fits, quantile)
-        measured, measure, interval = fits[percent].exponent, "exponent", interval_at(fits[percent], quantile)
+        measured, measure = fits[percent].exponent, "exponent"
+        interval = partial(interval_at, fits[percent])
     details = {
         "quantiles": [
             {
                 "quantile": percent,
                 "exponent": fit.exponent,
                 "error": fit.error,
-                "interval": interval_at(fit, quantile),
+                "interval": interval_at(fit, CONSISTENT_QUANTILE),
+                "refutation_interval": interval_at(fit, quantile),
                 "fit": fit.to_dict(),
             }
             for percent, fit in fits.items()
         ]
     }
-    return Finding(decision, measured, measure, tuple(measurements), interval=interval, details=details)
+    return Finding(
+        decision,
+        measured,
+        measure,
+        tuple(measurements),
+        interval=interval(min(quantile, CONSISTENT_QUANTILE)),
+        refutation_interval=interval(quantile),
+        details=details,
+    )
 
 
 def _measure(percent: float, sample: NDArray[Any], sizes: dict[str, int]) -> Measurement:
@@ -110,9 +129,7 @@ def _slopes(claim: Claim, fits: dict[float, estimators.RateFit], quantile: float
     )
 
 
-def _drift(
-    claim: Claim, fits: dict[float, estimators.RateFit], quantile: float
-) -> tuple[Decision, float, tuple[float, float]]:
+def _drift(claim: Claim, fits: dict[float, estimators.RateFit], quantile: float) -> tuple[Decision, float, IntervalAt]:
     """Exponent of the highest quantile less that of the lowest: drift apart, or agreement up to the margin."""
     lowest, highest = fits[min(fits)], fits[max(fits)]
     drift = highest.exponent - lowest.exponent
@@ -124,18 +141,24 @@ def _drift(
         return drift - down, drift + up
 
     low, high = interval(quantile)
+    narrow = interval(min(quantile, CONSISTENT_QUANTILE))
     names = f"{min(fits):g} % and the {max(fits):g} % quantile"
-    apart = low > claim.margin or high < -claim.margin
-    together = low >= -claim.margin and high <= claim.margin
+    # Whichever of the two is claimed needs the usual level, and refuting it by the other the strict one.
+    denies = isinstance(claim.prediction, NoDefiniteBound)
+    apart = (narrow if denies else (low, high))[0] > claim.margin or (narrow if denies else (low, high))[
+        1
+    ] < -claim.margin
+    inside = (low, high) if denies else narrow
+    together = inside[0] >= -claim.margin and inside[1] <= claim.margin
     shown = f"{drift:.3f} [{low:.3f}, {high:.3f}]"
     wide = interval(quantile + POWER_QUANTILE)
     detectable = claim.margin + max(drift - wide[0], wide[1] - drift)
     if apart or together:
         says = "drift apart: no definite bound" if apart else f"agree within {claim.margin:g}"
         reason = f"the exponents of the {names} {says}, their difference is {shown}"
-        holds = apart == isinstance(claim.prediction, NoDefiniteBound)
-        return Decision("consistent" if holds else "refuted", reason, detectable), drift, (low, high)
+        holds = apart == denies
+        return Decision("consistent" if holds else "refuted", reason, detectable), drift, interval
     region = Region("", 0.0, -claim.margin, claim.margin, -claim.margin, claim.margin)
     undecided = decide_interval(region, interval, drift, quantile)
     reason = f"the exponents of the {names} differ by {shown}: neither more nor less than {claim.margin:g}"
-    return Decision("inconclusive", reason, detectable, undecided.factor), drift, (low, high)
+    return Decision("inconclusive", reason, detectable, undecided.factor), drift, interval

@@ -56,7 +56,8 @@ class Result:
     measured : the fitted exponent, the largest standard score, the largest residual or the drift of the quantiles.
     measure : which of these: "exponent", "score", "residual" or "drift".
     error : standard error of ``measured``, sampling and model error together; None where it has none.
-    interval : its interval at the level 1 - ``false_refutation``.
+    interval : its 99 % interval, which has to lie inside the claim for a verdict "consistent".
+    refutation_interval : its interval at the level 1 - ``false_refutation``, which has to lie outside for "refuted".
     measurements : the numbers at each size.
     p_value : of the joint test, where there is one.
     detectable : the smallest deviation that would have been refuted with probability 0.9, in the unit of the claim:
@@ -75,6 +76,7 @@ class Result:
     measure: str
     error: float | None
     interval: tuple[float, float] | None
+    refutation_interval: tuple[float, float] | None
     measurements: tuple[Measurement, ...]
     p_value: float | None
     detectable: float
@@ -123,6 +125,7 @@ class Result:
                 "measured": self.measured,
                 "error": self.error,
                 "interval": self.interval,
+                "refutation_interval": self.refutation_interval,
                 "p_value": self.p_value,
                 "smallest_detectable_deviation": self.detectable,
                 "samples_required": self.samples_required,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
+    "CONSISTENT_QUANTILE",
     "POWER",
     "POWER_QUANTILE",
     "Decision",
@@ -31,6 +32,9 @@ Verdict = Literal["consistent", "refuted", "inconclusive"]
 #: probability with which the smallest detectable deviation would have been refuted
 POWER = 0.9
 POWER_QUANTILE = 1.2815515655446004
+
+#: a claim holds when its 99 % interval lies inside; refuting it takes the far stricter level of the run's error budget
+CONSISTENT_QUANTILE = 2.5758293035489004
 
 #: beyond this many times the samples, no number is given
 _MOST = 1e4
@@ -63,13 +67,13 @@ class Region:
     refuted_below: float = -math.inf
     refuted_above: float = math.inf
 
-    def verdict(self, low: float, high: float) -> Verdict:
-        """What an interval of exponents says."""
-        if low >= self.low and high <= self.high:
-            return "consistent"
+    def verdict(self, interval: IntervalAt, quantile: float, consistent: float = CONSISTENT_QUANTILE) -> Verdict:
+        """What the intervals of an exponent say, at the strict level of a refutation and at that of consistency."""
+        low, high = interval(quantile)
         if high < self.refuted_below or low > self.refuted_above:
             return "refuted"
-        return "inconclusive"
+        low, high = interval(min(quantile, consistent))
+        return "consistent" if low >= self.low and high <= self.high else "inconclusive"
 
 
 def region_of(kind: Kind, exponent: float, log_exponent: float, margin: float) -> Region:
@@ -79,7 +83,7 @@ def region_of(kind: Kind, exponent: float, log_exponent: float, margin: float) -
     1/log n, and those are to be stated as an order of their own. Where the order itself has a logarithm, n^a is among
     what it allows, so that only powers above a contradict it.
 
-    >>> region_of("O", -1.0, 0.0, 0.1).verdict(-2.1, -1.9)
+    >>> region_of("O", -1.0, 0.0, 0.1).verdict(lambda quantile: (-2.1, -1.9), 4.0)
     'consistent'
     """
     low, high = exponent - margin, exponent + margin
@@ -101,6 +105,7 @@ def decide_interval(
     quantile: float,
     obstacle: str | None = None,
     poor_fit: bool = False,
+    consistent: float = CONSISTENT_QUANTILE,
 ) -> Decision:
     """The verdict of a region on the interval of a fitted exponent.
 
@@ -109,16 +114,17 @@ def decide_interval(
     region : exponents at which the claim holds.
     interval : gives the interval at a quantile of the normal distribution.
     center : the fitted exponent.
-    quantile : that of the level of the claim.
+    quantile : that of the level at which the claim is refuted.
     obstacle : why the exponent means nothing, if it does not.
     poor_fit : the law does not fit the data; then only an interval twice as wide decides.
+    consistent : quantile of the level at which the claim is called consistent.
 
     >>> found = decide_interval(Region("at most 0", 0, high=0, refuted_above=0), lambda q: (-q, q), 0.0, 3.0)
     >>> found.verdict
     'inconclusive'
     """
     low, high = interval(quantile)
-    used = interval(2 * quantile) if poor_fit else (low, high)
+    widening = 2.0 if poor_fit else 1.0
     shown = f"[{low:.3f}, {high:.3f}]"
     wide = interval(quantile + POWER_QUANTILE)
     up, down = center - wide[0], wide[1] - center
@@ -131,12 +137,13 @@ def decide_interval(
     detectable = max(reaches, default=math.nan)
     if obstacle is not None:
         return Decision("inconclusive", obstacle, detectable)
-    verdict = region.verdict(*used)
+    verdict = region.verdict(lambda q: interval(widening * q), quantile, consistent)
     if verdict == "consistent":
-        return Decision(verdict, f"the interval {shown} lies in the claimed {region.text}", detectable)
+        low, high = interval(min(quantile, consistent))
+        return Decision(verdict, f"the interval [{low:.3f}, {high:.3f}] lies in the claimed {region.text}", detectable)
     if verdict == "refuted":
         return Decision(verdict, f"the interval {shown} lies outside the claimed {region.text}", detectable)
-    factor = _factor(region, interval, quantile + POWER_QUANTILE, 2.0 if poor_fit else 1.0)
+    factor = _factor(region, interval, (quantile, consistent), widening)
     if poor_fit:
         advice = "no power law with one correction term fits the values: use larger sizes or another correction"
         return Decision(verdict, f"the interval {shown} decides nothing, and {advice}", detectable)
@@ -149,11 +156,12 @@ def decide_interval(
     )
 
 
-def _factor(region: Region, interval: IntervalAt, quantile: float, widening: float) -> float | None:
+def _factor(region: Region, interval: IntervalAt, quantiles: tuple[float, float], widening: float) -> float | None:
     """Least factor on the samples after which an interval around the same center decides: errors fall as its root."""
 
     def decides(factor: float) -> bool:
-        return region.verdict(*interval(widening * quantile / math.sqrt(factor))) != "inconclusive"
+        shrunk = widening / math.sqrt(factor)
+        return region.verdict(lambda q: interval(shrunk * (q + POWER_QUANTILE)), *quantiles) != "inconclusive"
 
     if not decides(_MOST):
         return None

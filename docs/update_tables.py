@@ -1,7 +1,7 @@
 """Put the verdicts of a run into the page on its suite.
 
-    randtensor verify weak-correlations --out results
-    python docs/update_tables.py results/results.json docs/weak_correlations.md
+randtensor verify weak-correlations --out results
+python docs/update_tables.py results/results.json docs/weak_correlations.md
 """
 
 from __future__ import annotations

@@ -122,13 +122,21 @@ class Custom(Quantity):
     """A quantity given by a sampling function; made by ``rt.quantity``."""
 
     def __init__(
-        self, function: Callable[..., Any], scales: tuple[str, ...], shape: tuple[int, ...], name: str
+        self,
+        function: Callable[..., Any],
+        scales: tuple[str, ...],
+        shape: tuple[int, ...],
+        name: str,
+        batch: int | None,
     ) -> None:
-        self.function, self.scale_names, self.shape, self.name = function, scales, shape, name
+        self.function, self.scale_names, self.shape, self.name, self.batch = function, scales, shape, name, batch
 
     @property
     def fingerprint(self) -> str:
         return f"custom:{self.name}:{self.shape}"
+
+    def block_length(self, sizes: Any) -> int:
+        return super().block_length(sizes) if self.batch is None else self.batch
 
     def evaluate(self, draw: Draw) -> Array:
         sizes = [draw.sizes[scale] for scale in self.scale_names]
@@ -144,7 +152,7 @@ class Custom(Quantity):
 
 
 def quantity(
-    *scales: Any, shape: tuple[int, ...] = (), name: str | None = None
+    *scales: Any, shape: tuple[int, ...] = (), name: str | None = None, batch: int | None = None
 ) -> Callable[[Callable[..., Any]], Custom]:
     """Turn a sampling function into a quantity, for laws the library has no family for.
 
@@ -153,6 +161,11 @@ def quantity(
     scales : the scales the law depends on.
     shape : shape of one sample.
     name : identifies the quantity; random streams are keyed by it.
+    batch : samples per call; fewer at larger sizes if not given.
+
+    Raises
+    ------
+    InputError : ``batch`` is not a positive integer.
 
     Returns
     -------
@@ -167,9 +180,11 @@ def quantity(
     >>> heavy.sample(100, size=2, rng=0).shape
     (2,)
     """
+    if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
+        raise InputError(f"batch is {batch!r}, expected a positive number of samples per call")
 
     def decorate(function: Callable[..., Any]) -> Custom:
         names = tuple(str(getattr(scale, "name", scale)) for scale in scales)
-        return Custom(function, names, shape, name or str(getattr(function, "__qualname__", "quantity")))
+        return Custom(function, names, shape, name or str(getattr(function, "__qualname__", "quantity")), batch)
 
     return decorate

@@ -17,7 +17,7 @@ __all__ = ["calculus"]
 
 def calculus(plan: Plan) -> Iterator[Claim]:
     """Rules of the random-tensor calculus, and where they break."""
-    sizes: dict[str, Any] = {"n": [16, 64, 256, 1024], "samples": 20000}
+    sizes: dict[str, Any] = {"n": [16, 64, 256, 1024], "samples": 50000 if plan.quick else 400000}
     identity = rt.identity(n)
     dense: dict[str, Any] = {"n": [8, 32, 128], "samples": [16, 16, 8]}
     yield Claim(
@@ -75,7 +75,7 @@ def calculus(plan: Plan) -> Iterator[Claim]:
                 **grid,
             )
 
-    @rt.quantity(n)
+    @rt.quantity(n, batch=5000)
     def heavy(size: int, batch: int, rng: np.random.Generator) -> Any:
         return size ** np.abs(rng.standard_normal(batch))
 
@@ -109,7 +109,7 @@ def calculus(plan: Plan) -> Iterator[Claim]:
         **sizes,
     )
 
-    @rt.quantity(n)
+    @rt.quantity(n, batch=5000)
     def two_point(size: int, batch: int, rng: np.random.Generator) -> Any:
         return np.where(rng.random(batch) < 0.5, 1.0, size)
 
@@ -123,7 +123,7 @@ def calculus(plan: Plan) -> Iterator[Claim]:
         **sizes,
     )
 
-    @rt.quantity(n)
+    @rt.quantity(n, batch=5000)
     def rare(size: int, batch: int, rng: np.random.Generator) -> Any:
         return np.where(rng.random(batch) < 1 / size, float(size) ** 2, 0.0)
 
@@ -153,7 +153,7 @@ def calculus(plan: Plan) -> Iterator[Claim]:
         edges = np.arange(size + 1) / size
         return size * ((uniform >= edges[:-1]) & (uniform < edges[1:])).max(axis=1)
 
-    @rt.quantity(n)
+    @rt.quantity(n, batch=5000)
     def step(size: int, batch: int, rng: np.random.Generator) -> Any:
         return (rng.random(batch) < 1 / size).astype(float)
 

@@ -49,17 +49,18 @@ def closed(plan: Plan) -> Iterator[Claim]:
     for depth, f in ((1, one), (2, two)):
         for d in range(2, 7):
             power = -(d // 2)
+            heavy = d == 6 and depth == 2
             yield Claim(
                 f"C^(0,{d}), {depth} hidden",
                 plan.correlation(f, 0, d),
                 id=f"W4.{d}.{depth}",
-                statistic="rms" if d % 2 == 0 else "mean",
+                statistic="L1" if heavy else "rms" if d % 2 == 0 else "mean",
                 predicted=rt.Theta(n**power),
                 source=DYER if depth == 2 else DERIVED,
                 # One hidden layer is a sum over units: its laws are pure powers, with no correction at all.
                 correction=None if depth == 1 else 1.0,
-                # Degree 2 d + 2 in the read-out weights: corrections of relative size d^2 / n ask for larger sizes.
-                **(plan.wide if d < 5 else plan.grid(512, 4, [2048, 1024, 512, 256])),
+                # Of degree 7 in the read-out weights: heavy tails ask for a first moment and for larger sizes.
+                **(plan.grid(256, 4, [8192, 4096, 2048, 1024]) if heavy else plan.rich if d > 4 else plan.wide),
             )
     for d in (2, 3, 4):
         statistic, value = ("rms", law.rms) if d % 2 == 0 else ("mean", law.mean)

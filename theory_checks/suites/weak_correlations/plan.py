@@ -51,11 +51,18 @@ class Plan:
         return {"n": [first * ratio**k for k in range(len(samples))], "samples": samples}
 
     @property
+    def rich(self) -> dict[str, Any]:
+        """For statistics with heavy tails."""
+        return self.grid(128, 4, [8192, 4096, 2048, 1024, 512])
+
+    @property
     def wide(self) -> dict[str, Any]:
+        """For statistics that vanish on average, whose relative error is that of a variance."""
         return self.grid(128, 4, [4096, 2048, 1024, 512, 256])
 
     @property
     def short(self) -> dict[str, Any]:
+        """For statistics that concentrate."""
         return self.grid(128, 4, [1024, 512, 256, 128, 64])
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "RunProgress", "package_version", "verify"]
 
-_OVERHEAD = 500  # of one sample, in units of the work per unit of width
+_WIDE = 2**15  # width from which a block holds one sample
 
 
 @dataclass(frozen=True)
@@ -277,9 +277,12 @@ def package_version() -> str:
 
 
 def _work(claim: Claim, counts: Iterable[int]) -> float:
-    """Rough cost of a claim: linear in the width, with the interpreter's overhead per sample."""
-    widths = (max(sizes.values(), default=1) for sizes in claim.sizes)
-    return sum(count * (width + _OVERHEAD) for count, width in zip(counts, widths, strict=True))
+    """Rough cost of a claim: blocks are of similar cost, until a single sample outgrows one."""
+    total = 0.0
+    for count, sizes in zip(counts, claim.sizes, strict=True):
+        blocks = math.ceil(count / claim.quantity.block_length(sizes))
+        total += blocks * max(1.0, max(sizes.values(), default=1) / _WIDE)
+    return total
 
 
 def _teller(

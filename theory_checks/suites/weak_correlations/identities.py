@@ -98,12 +98,12 @@ def one_step(plan: Plan) -> Iterator[Claim]:
         for ident, name, quantity, power in (
             ("same", "F - F_lin at the trained input", move.linearization_error(plan.x1), rates[0]),
             ("other", "F - F_lin at another input", move.linearization_error(plan.x0), rates[1]),
-            ("gradient", "change of the gradient", move.gradient_change(plan.x0), rates[2]),
+            ("grad", "change of the gradient", move.gradient_change(plan.x0), rates[2]),
         ):
             yield Claim(
                 f"one step, {activation}: {name}",
                 quantity,
-                id=f"W21.{activation}.{ident}" if activation == "relu" else f"W10.{ident}",
+                id=f"W21.{ident}" if activation == "relu" else f"W10.{ident}",
                 predicted=rt.Theta(n**power),
                 source="derived; non-analytic control" if activation == "relu" else SOURCE,
                 correction=0.5 if activation == "relu" else 1.0,

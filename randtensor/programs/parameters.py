@@ -85,11 +85,14 @@ class ParameterVector:
     def dot(self, other: ParameterVector) -> Array:
         """Inner products, shape (B,)."""
         total: Array | float = 0.0
-        for slot in self.arrays.keys() & other.arrays.keys():
-            a, b = self.arrays[slot], other.arrays[slot]
+        for slot, a in self.arrays.items():
+            if slot not in other.arrays:
+                continue
+            b = other.arrays[slot]
             total = total + np.vecdot(a.reshape(len(a), -1), b.reshape(len(b), -1))
-        for slot in self.matrices.keys() & other.matrices.keys():
-            total = total + _matrix_dot(self.matrices[slot], other.matrices[slot])
+        for slot, block in self.matrices.items():
+            if slot in other.matrices:
+                total = total + _matrix_dot(block, other.matrices[slot])
         return np.asarray(total, dtype=float)
 
     def scaled(self, factor: Array) -> ParameterVector:

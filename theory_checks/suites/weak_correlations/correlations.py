@@ -158,15 +158,16 @@ def opened(plan: Plan) -> Iterator[Claim]:
             correction=None,
             **plan.grid(128, 4, [64, 32, 16, 8]),
         )
-        yield Claim(
-            f"Frobenius C^(2,{d})",
-            rt.norm(plan.correlation(one if d else two, 2, d), "frobenius"),
-            id=f"W9.{d}",
-            predicted=rt.Theta(n ** Fraction(-d, 2)),
-            source=DERIVED,
-            correction=1.0,
-            **plan.short,
-        )
+        for depth, f in ((1, one), (2, two)):
+            yield Claim(
+                f"Frobenius C^(2,{d}), {depth} hidden",
+                rt.norm(plan.correlation(f, 2, d), "frobenius"),
+                id=f"W9.{d}.{depth}",
+                predicted=rt.Theta(n ** Fraction(-d, 2)),
+                source=DERIVED if depth == 1 else DYER,
+                correction=1.0,
+                **plan.grid(128, 4, [512, 256, 128, 64, 32]),
+            )
     for d in (1, 2):
         order = n ** Fraction(-(d + 1), 2) * rt.log(n) ** (d + 1)
         yield Claim(

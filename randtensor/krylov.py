@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from randtensor.programs.parameters import ParameterVector
 
-__all__ = ["largest_singular_value"]
+__all__ = ["full_norm", "largest_singular_value"]
 
 Array = np.ndarray
 Operator = Callable[[ParameterVector], ParameterVector]
@@ -39,8 +39,8 @@ def largest_singular_value(
 
     Returns
     -------
-    The bounds, shape (B,), and the dimensions of the spaces reached, shape (B,): fewer than ``steps`` where rounding
-    errors would spoil more, but ``steps`` where the space is exhausted and can grow no further.
+    The bounds, shape (B,), and the dimensions of the spaces reached, shape (B,): fewer than ``steps`` where the space
+    can grow no further, or where rounding errors would spoil more of it.
     """
 
     def dot(left: ParameterVector, right: ParameterVector) -> Array:
@@ -66,8 +66,8 @@ def largest_singular_value(
         # The p's are differences of long, nearly dependent r's: stop while their inner products are still accurate.
         lengths = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 0.0))
         accurate = (np.abs(own) * lengths).sum(axis=1) ** 2 < AMPLIFICATION
-        reached = np.where(alive & ~accurate, np.minimum(reached, step), reached)
         alive &= accurate
+        reached = np.where(alive, reached, np.minimum(reached, step))
         own *= alive[:, None]
         coefficients.append(own)
         image = apply(ParameterVector.combination(raw, own))
@@ -83,3 +83,10 @@ def largest_singular_value(
         grown[:, -1, :] = grown[:, :, -1] = overlaps
         gram = grown
     return np.sqrt(np.maximum(np.linalg.eigvalsh(projected)[:, -1], 0.0)), reached
+
+
+def full_norm(apply: Operator, basis: Sequence[ParameterVector], batch: int) -> Array:
+    """The largest singular value from the images of a whole orthonormal basis, shape (B,)."""
+    images = [apply(vector) for vector in basis]
+    gram = np.stack([np.stack([np.broadcast_to(a.dot(b), (batch,)) for b in images], axis=-1) for a in images], axis=-1)
+    return np.asarray(np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[:, -1], 0.0)))

@@ -116,7 +116,7 @@ def estimate(
     chosen = Statistic.of(statistic)
     probes = check_scalar(quantity)
     count = positive_integer("samples", samples)
-    chosen.require(count, probes)
+    chosen.require(count, probes, quantity.only_squares)
     sizes = resolve_sizes(quantity.scale_names, n)
     root = root_sequence(rng)
     (draws,) = draw_samples(quantity, [sizes], [count], root, jobs=jobs, block_size=block_size, progress=progress)

@@ -166,5 +166,5 @@ def _checked(quantity: Quantity, sizes: Sizes, samples: NDArray[Any]) -> NDArray
 
 def describe(quantity: Quantity) -> str:
     """The quantity in a few words, for messages and titles."""
-    text = str(getattr(quantity, "name", None) or quantity.fingerprint)
-    return text if len(text) <= 60 else text[:57] + "..."
+    text = quantity.describe()
+    return text if len(text) <= 80 else text[:77] + "..."

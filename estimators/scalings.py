@@ -166,7 +166,7 @@ def scaling(
     sizes, axis = _sizes(quantity, n, scale)
     counts = _counts(samples, len(sizes))
     for count in counts:
-        chosen.require(count, probes)
+        chosen.require(count, probes, quantity.only_squares)
     root = root_sequence(rng)
     order = sorted(range(len(sizes)), key=lambda i: sizes[i][axis])
     sizes, counts = [sizes[i] for i in order], [counts[i] for i in order]

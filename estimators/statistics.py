@@ -113,8 +113,13 @@ class Statistic:
         """Whether the statistic of every law is at least zero."""
         return self.name in ("rms", "variance", "std") or self.is_norm
 
-    def require(self, samples: int, probes: int = 1) -> None:
+    def require(self, samples: int, probes: int = 1, only_squares: bool = False) -> None:
         """Refuse, before anything is drawn, what cannot be estimated from so many samples or from probes."""
+        if only_squares and self.name != "rms":
+            raise InputError(
+                f"statistic is {self.name!r}, but only the square of the quantity is estimated without bias: "
+                "expected 'rms', or an exact quantity (probes=0)"
+            )
         if probes > 1 and (self.is_quantile or self.is_norm):
             raise InputError(
                 f"statistic is {self.name!r}, but the quantity has {probes} noisy probes per sample: "

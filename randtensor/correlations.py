@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import factorial
 from string import ascii_lowercase
 from typing import Any
 
 from randtensor.contraction import einsum
+from randtensor.dimensions import check_factor
 from randtensor.errors import InputError
-from randtensor.orders import Order, Scale, Term
+from randtensor.orders import Order, Term
 from randtensor.random_function import RandomFunction
 
 __all__ = ["correlation"]
@@ -37,7 +39,8 @@ def correlation(
     function : with scalar output.
     free, closed : D >= 0 free indices, and d >= 0 indices closed with gradients.
     x0 : input of the derivative of order D + d.
-    directions : input of all gradients, or a list of d inputs, one per gradient.
+    directions : input of all gradients, or a list of d inputs, one per gradient. A list of arrays or lists always means
+        several inputs: give an input with several axes as an array.
     learning_rate : eta, a number or an order in the scales.
     probes : as for ``einsum``.
 
@@ -72,10 +75,13 @@ def correlation(
     labels = ascii_lowercase[: free + closed]
     equation = ",".join([labels, *labels[free:]]) + "->" + labels[:free]
     result = einsum(equation, top, *gradients, probes=probes) / (factorial(free) * factorial(closed))
-    if isinstance(learning_rate, Order | Scale | Term) or learning_rate != 1.0:
-        from fractions import Fraction
-
-        result = result * learning_rate ** (Fraction(free, 2) + closed)
+    eta = check_factor(learning_rate)
+    if isinstance(eta, Order | Term):
+        result = result * eta ** (Fraction(free, 2) + closed)
+    elif eta <= 0:
+        raise InputError(f"learning_rate is {eta!r}, expected a positive number or an order in the scales")
+    elif eta != 1.0:
+        result = result * eta ** (free / 2 + closed)
     return result
 
 

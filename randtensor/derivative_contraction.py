@@ -135,6 +135,15 @@ class DerivativeContraction(Quantity):
             f"{terms}->{[numbers[label] for label in self.output]}:{operands}*{list(map(str, self.coefficient))}:{how}"
         )
 
+    def describe(self) -> str:
+        labels = dict.fromkeys(label for term in self.terms for label in term)
+        letters = {label: chr(ord("a") + i) for i, label in enumerate(labels)}
+        terms = ",".join("".join(letters[label] for label in term) for term in self.terms)
+        orders = ", ".join(str(t.order) for t in self.tensors)
+        functions = ", ".join(dict.fromkeys(t.function.name for t in self.tensors))
+        free = "".join(letters[label] for label in self.output)
+        return f"{terms}->{free} of derivatives of order {orders} of {functions}"
+
     def __mul__(self, factor: Any) -> Any:
         if isinstance(factor, Quantity):
             return super().__mul__(factor)

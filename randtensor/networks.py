@@ -122,6 +122,8 @@ def mlp(
     (4, 2)
     """
     scheme = _parametrization(parametrization)
+    if isinstance(biases, bool) or not isinstance(biases, int | float) or not 0 <= biases < float("inf"):
+        raise InputError(f"biases is {biases!r}, expected a non-negative standard deviation")
     phi = get_activation(activation)
     widths = _widths(width, hidden_layers)
     fan_in: list[Any] = [_positive("inputs", inputs), *widths]
@@ -291,7 +293,10 @@ def _power(width: Any, exponent: Exponent) -> Any:
 
 def _positive(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ShapeError(f"{name} is {value!r}, expected a positive integer")
+        kinds = (
+            "a positive integer, a Scale such as rt.Scale('n'), or a list" if name == "width" else "a positive integer"
+        )
+        raise ShapeError(f"{name} is {value!r}, expected {kinds}")
     return value
 
 
@@ -299,7 +304,7 @@ def _widths(width: Any, layers: int) -> list[Any]:
     _positive("hidden_layers", layers)
     widths = list(width) if isinstance(width, list | tuple) else [width] * layers
     if len(widths) != layers:
-        raise ShapeError(f"width lists {len(widths)} layers, expected hidden_layers = {layers}")
+        raise ShapeError(f"width lists {len(widths)} sizes, expected {layers}, one per hidden layer")
     for size in widths:
         if not isinstance(size, Order | Scale | Term):
             _positive("width", size)

@@ -37,7 +37,8 @@ def norm(tensor: Any, kind: str = "injective", *, steps: int = STEPS, probes: in
 
     Parameters
     ----------
-    tensor : with any number of free indices.
+    tensor : with any number of free indices. Output indices of vector-valued functions are not part of the norm: there
+        is one norm for each of their values.
     kind : "injective" or "frobenius". For contractions of derivatives with one free parameter index both are the
         Euclidean length and exact. With two, the injective norm is the largest singular value: its sample is the Ritz
         value over a Krylov space of dimension ``steps`` from a random start, a lower bound, and
@@ -60,7 +61,7 @@ def norm(tensor: Any, kind: str = "injective", *, steps: int = STEPS, probes: in
     (2,)
     """
     if kind not in ("injective", "frobenius"):
-        raise InputError(f"kind is {kind!r}, expected 'injective' or 'frobenius'")
+        raise InputError(f"kind is {kind!r}, expected 'injective' (for a matrix, its spectral norm) or 'frobenius'")
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise InputError(f"steps is {steps!r}, expected a positive integer")
     if isinstance(tensor, DerivativeTensor):
@@ -108,6 +109,9 @@ class DerivativeNorm(Quantity):
         if any(label not in tensor.output for label in tensor.output_sizes):
             summed = next(label for label in tensor.output_sizes if label not in tensor.output)
             raise EquationError(f"the output index {summed!r} is summed under a norm, expected it to be left free")
+
+    def describe(self) -> str:
+        return f"norm of {self.tensor.describe()}"
 
     @property
     def fingerprint(self) -> str:
@@ -220,6 +224,10 @@ class FrobeniusNorm(Quantity):
         kept = "".join(c for c, label in zip(letters, tensor.output, strict=True) if label not in tensor.free)
         self.square: DerivativeContraction = einsum(f"{letters},{letters}->{kept}", tensor, tensor, probes=probes)
         self.scale_names, self.shape = tensor.scale_names, self.square.shape
+        self.only_squares = self.square.probes > 1
+
+    def describe(self) -> str:
+        return f"Frobenius norm from {self.square.describe()}"
 
     @property
     def fingerprint(self) -> str:

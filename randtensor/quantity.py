@@ -63,6 +63,8 @@ class Quantity(ABC):
     shape: tuple[int, ...] = ()
     #: independent unbiased estimates per sample, on a further last axis of ``evaluate`` when there are several
     probes: int = 1
+    #: whether only squares of samples are unbiased, as for a norm whose square is estimated with probes
+    only_squares: bool = False
 
     @property
     @abstractmethod
@@ -93,6 +95,9 @@ class Quantity(ABC):
     def sample(self, n: int | Mapping[Any, int] | None = None, size: int = 1, *, rng: Seed = None) -> np.ndarray:
         """Independent samples, shape ``(size, *shape)``.
 
+        Random streams are keyed by the seed and by the quantity, so that two quantities are independent even at one
+        seed; for joint draws use arithmetic on quantities or ``rt.combine``.
+
         Parameters
         ----------
         n : size of the scale, or a mapping from scales (or their names) to sizes; None if there is no scale.
@@ -113,6 +118,13 @@ class Quantity(ABC):
             parts = [self.sample_block(sizes, block, root) for block in range(blocks)]
         samples = np.concatenate(parts)[:size]
         return samples.mean(axis=-1) if self.probes > 1 else samples
+
+    def describe(self) -> str:
+        """The quantity in a few words, for messages and titles."""
+        return str(getattr(self, "name", None) or self.fingerprint)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.describe()}>"
 
     def __add__(self, other: Any) -> Any:
         return _arithmetic("+", self, other)
@@ -151,6 +163,8 @@ def resolve_sizes(scale_names: tuple[str, ...], n: int | Mapping[Any, int] | Non
     >>> resolve_sizes(("n",), 16)
     {'n': 16}
     """
+    if not scale_names and n is not None and not isinstance(n, Mapping):
+        raise ShapeError(f"n is {n!r}, but the quantity has no scale, expected None: size= is the number of samples")
     if isinstance(n, Mapping):
         given = {str(getattr(scale, "name", scale)): size for scale, size in n.items()}
     elif n is None:

@@ -136,6 +136,9 @@ class RandomFunction:
 
         return DerivativeTensor(self, check_input(x), order)
 
+    def __repr__(self) -> str:
+        return f"<RandomFunction {self.name} over {', '.join(self.space.tensors)}>"
+
     def __call__(self, x: Any) -> DerivativeTensor:
         """The value at ``x``: the derivative of order 0."""
         return self.derivative(x, 0)
@@ -230,6 +233,8 @@ def check_input(x: Any) -> Array:
     ------
     InputError : anything else.
     """
+    if x is None:
+        raise InputError("x is None, expected an array of numbers")
     try:
         array = np.array(x, dtype=float)
     except (TypeError, ValueError) as error:

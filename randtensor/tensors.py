@@ -104,23 +104,27 @@ class IID(RandomTensor):
 
     def __init__(self, distribution: Any, shape: tuple[Any, ...]) -> None:
         super().__init__(shape, "iid")
-        if not callable(getattr(distribution, "rvs", None)):
+        if not any(callable(getattr(distribution, name, None)) for name in ("rvs", "sample")):
             raise InputError(
-                f"dist is {distribution!r}, expected a frozen SciPy distribution such as scipy.stats.expon(loc=-1)"
+                f"distribution is {distribution!r}, expected a SciPy distribution such as scipy.stats.expon(loc=-1)"
             )
         self.distribution = distribution
 
     @property
     def fingerprint(self) -> str:
         law = self.distribution
-        name = getattr(getattr(law, "dist", None), "name", type(law).__name__)
+        name = getattr(getattr(law, "dist", None), "name", None) or str(law)
         return f"iid:{name}{getattr(law, 'args', ())}{sorted(getattr(law, 'kwds', {}).items())}{show(self.dimensions)}"
 
     def slice(self, indices: tuple[int, ...]) -> RandomTensor:
         return self
 
     def draw(self, shape: tuple[int, ...], batch: int, sizes: Sizes, generator: np.random.Generator) -> Array:
-        return np.asarray(self.distribution.rvs(size=(batch, *shape), random_state=generator), dtype=float)
+        if hasattr(self.distribution, "rvs"):
+            values = self.distribution.rvs(size=(batch, *shape), random_state=generator)
+        else:
+            values = self.distribution.sample((batch, *shape), rng=generator)
+        return np.asarray(values, dtype=float)
 
 
 class GOE(RandomTensor):
@@ -223,9 +227,7 @@ def gaussian(*shape: Any, std: float | Order | Scale | Term = 1.0, dense: bool |
     >>> rt.gaussian(n, 2 * n, 3).sample(2, size=5, rng=0).shape
     (5, 2, 4, 3)
     """
-    if not isinstance(std, Order | Scale | Term) and not (isinstance(std, int | float) and 0 <= std < np.inf):
-        raise ShapeError(f"std is {std!r}, expected a non-negative number or an order in the scales")
-    return Gaussian(shape, std, dense)
+    return Gaussian(shape, _check_std(std), dense)
 
 
 def iid(distribution: Any, *shape: Any) -> IID:
@@ -233,7 +235,8 @@ def iid(distribution: Any, *shape: Any) -> IID:
 
     Parameters
     ----------
-    distribution : frozen SciPy distribution, or anything with ``rvs(size=..., random_state=...)``.
+    distribution : frozen SciPy distribution, one of SciPy's newer random-variable objects, or anything with
+        ``rvs(size=..., random_state=...)`` or ``sample(shape, rng=...)``; its text identifies the law.
     shape : sizes.
 
     Examples
@@ -256,7 +259,7 @@ def goe(size: Any, *, std: float | Order | Scale | Term = 1.0) -> GOE:
     >>> bool((A == A.T).all())
     True
     """
-    return GOE(size, std)
+    return GOE(size, _check_std(std))
 
 
 def haar(size: Any) -> Haar:
@@ -287,3 +290,11 @@ def fixed(entries: Any) -> Fixed:
     [[1.0, 2.0], [1.0, 2.0]]
     """
     return Fixed(entries)
+
+
+def _check_std(std: Any) -> Any:
+    if isinstance(std, Order | Scale | Term):
+        return std
+    if isinstance(std, bool) or not isinstance(std, int | float | np.number) or not 0 <= std < np.inf:
+        raise ShapeError(f"std is {std!r}, expected a non-negative number or an order in the scales")
+    return float(std)

@@ -184,6 +184,8 @@ class Claim:
             points = list(self.n)
         elif not names:
             points = [None]
+        if not names and self.n is not None:
+            raise InputError(f"n is {self.n!r}, but the quantity has no scale, expected a shape that contains one")
         if not points:
             raise InputError(f"n is {self.n!r}, expected a list of sizes for the scale {', '.join(names)}")
         sizes = [resolve_sizes(names, point) for point in points]

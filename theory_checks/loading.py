@@ -86,7 +86,8 @@ def load_file(path: str | os.PathLike[str], options: SuiteOptions | None = None)
     options = options or SuiteOptions()
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"file {path} does not exist, expected a Python file that defines claims")
+        what = "is a directory" if path.is_dir() else "does not exist"
+        raise InputError(f"file {path} {what}, expected a Python file that defines claims")
     with _errors_of(path), _importing_from(path.resolve().parent):
         namespace = runpy.run_path(str(path))
         claims: Any = namespace.get("claims")

@@ -86,6 +86,9 @@ class Result:
     seconds: float
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return f"{self.claim.label}: {self.verdict}: {self.reason}"
+
     @property
     def good(self) -> bool:
         """Whether the verdict is the one expected: refuted for a negative control, consistent for all others."""

@@ -65,7 +65,7 @@ class Report:
     results : one per claim, in their order.
     seed : entropy of the run: ``rng=seed`` gives the same numbers again.
     false_refutation : probability that the run refutes any claim that is true.
-    budget, quick : as given to `verify`.
+    budget, quick, only, inputs : as given to `verify`.
     seconds : wall time.
     created : when the run ended, in UTC.
     """
@@ -76,6 +76,8 @@ class Report:
     false_refutation: float
     budget: float
     quick: bool
+    only: tuple[str, ...]
+    inputs: Any
     seconds: float
     created: str
 
@@ -114,6 +116,8 @@ class Report:
                 "false_refutation": self.false_refutation,
                 "budget": self.budget,
                 "quick": self.quick,
+                "only": self.only,
+                "inputs": None if self.inputs is None else np.asarray(self.inputs).tolist(),
                 "seconds": self.seconds,
                 "created": self.created,
                 "versions": {
@@ -218,7 +222,8 @@ def verify(
     if isinstance(false_refutation, bool) or not 0 < false_refutation < 1:
         raise InputError(f"false_refutation is {false_refutation!r}, expected a probability between 0 and 1")
     root = root_sequence(rng)
-    loaded = load_claims(target, SuiteOptions(quick=quick, inputs=checked_inputs(inputs)))
+    vectors = checked_inputs(inputs)
+    loaded = load_claims(target, SuiteOptions(quick=quick, inputs=vectors))
     everything = [claim for part in loaded for claim in part.claims]
     chosen = {id(claim) for claim in select(everything, only)}
     plan = [(part.name, claim, part.budget) for part in loaded for claim in part.claims if id(claim) in chosen]
@@ -248,6 +253,8 @@ def verify(
         false_refutation=false_refutation,
         budget=float(budget),
         quick=bool(quick),
+        only=() if only is None else (only,) if isinstance(only, str) else tuple(only),
+        inputs=vectors,
         seconds=time.perf_counter() - start,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -244,7 +244,7 @@ class Order(Asymptotic):
         """
         values = resolve_sizes(self._symbols, sizes)
         try:
-            return float(sum(monomial.value(values) for monomial in self._monomials))
+            return math.fsum(monomial.value(values) for monomial in self._monomials)
         except (OverflowError, ZeroDivisionError):
             raise OrderError(f"sizes are {sizes!r}, where the order {self} exceeds the range of a float") from None
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+import numpy as np
+
+from randtensor.errors import RandtensorError
+from randtensor.programs.activations import Activation, get_activation
 
 __all__ = ["Graph", "Node", "Slot"]
 
@@ -112,6 +118,21 @@ class Graph:
 
 
 def _text(attribute: Any) -> str:
+    if isinstance(attribute, Activation):
+        return _activation_text(attribute)
     if hasattr(attribute, "tobytes"):
         return hashlib.sha256(attribute.tobytes()).hexdigest()[:16]
     return str(getattr(attribute, "name", attribute))
+
+
+def _activation_text(activation: Activation) -> str:
+    """The name of an activation of the library; for one of the user's own, also what it does at a few points."""
+    try:
+        if get_activation(activation.name) is activation:
+            return activation.name
+    except RandtensorError:
+        pass
+    points = np.array([0.25, 0.5, 0.75, 1.5])
+    # Rounded, so that the last bits of another machine's arithmetic do not change the random streams.
+    values = [float(f"{v:.6g}") for c in activation.taylor(points, 2) for v in c if math.isfinite(v)]
+    return f"{activation.name}{values}"

@@ -97,6 +97,14 @@ class Expression:
     def __rmatmul__(self, other: Any) -> Symbol:
         return self.__matmul__(other)
 
+    def __bool__(self) -> bool:
+        raise ShapeError("a program cannot branch on a random value, expected entrywise functions such as rt.relu")
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self)
+
+    __gt__ = __le__ = __ge__ = __lt__
+
     def elementwise(self, activation: str | Activation) -> Symbol:
         """An activation applied to every entry."""
         value = self._value()

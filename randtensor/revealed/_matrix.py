@@ -66,6 +66,8 @@ class RandomMatrix(ABC):
         return self._checked(vectors, self.shape[0], self.answer_transposed)
 
     def _checked(self, vectors: Array, length: int, answer: Any) -> Array:
+        if np.iscomplexobj(vectors):
+            raise ShapeError("vectors is complex, expected real numbers")
         array = np.array(vectors, dtype=float)
         lead = array.ndim
         if self.batch == 1 and lead < 3:

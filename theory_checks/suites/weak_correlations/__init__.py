@@ -12,7 +12,9 @@ from theory_checks.suites import SuiteOptions
 from theory_checks.suites.weak_correlations.calculus import calculus
 from theory_checks.suites.weak_correlations.correlations import closed, opened, variations
 from theory_checks.suites.weak_correlations.identities import identities, one_step
+from theory_checks.suites.weak_correlations.norm_facts import norm_facts, toys
 from theory_checks.suites.weak_correlations.plan import SOURCE, Plan
+from theory_checks.suites.weak_correlations.stochastic import arithmetic
 
 __all__ = ["SOURCE", "TITLE", "claims"]
 
@@ -22,5 +24,5 @@ TITLE = "Weak derivative correlations at initialisation, and the calculus of ran
 def claims(options: SuiteOptions) -> list[Claim]:
     """All claims of the suite."""
     plan = Plan(options)
-    parts = (closed, opened, variations, identities, one_step, calculus)
+    parts = (closed, opened, variations, identities, one_step, toys, norm_facts, calculus, arithmetic)
     return [claim for part in parts for claim in part(plan)]

@@ -31,6 +31,14 @@ class Plan:
             if len(options.inputs) < 2:
                 raise rt.InputError(f"inputs has {len(options.inputs)} row, expected at least two input vectors")
             self.x0, self.x1 = options.inputs[:2]
+            lengths = float(np.linalg.norm(self.x0) * np.linalg.norm(self.x1))
+            cosine = float(self.x0 @ self.x1) / lengths if lengths else 0.0
+            # The orders are those of a generic pair: parallel or orthogonal inputs have others.
+            if not 1e-6 < abs(cosine) < 1 - 1e-6:
+                raise rt.InputError(
+                    f"inputs has first two rows at cosine {cosine:.3g}, "
+                    f"expected two vectors that are neither parallel nor orthogonal"
+                )
         self.inputs = len(self.x0)
 
     def shallow(self, activation: str = "tanh", **options: Any) -> rt.RandomFunction:
@@ -46,8 +54,8 @@ class Plan:
         return OneHiddenLayer(activation, self.x0, self.x1, readout)
 
     def grid(self, first: int, ratio: int, samples: list[int]) -> dict[str, Any]:
-        """Sizes in geometric progression; a quick run stops two sizes earlier."""
-        samples = samples[: max(3, len(samples) - 2)] if self.quick else samples
+        """Sizes in geometric progression; a quick run leaves out the largest."""
+        samples = samples[: max(3, len(samples) - 1)] if self.quick else samples
         return {"n": [first * ratio**k for k in range(len(samples))], "samples": samples}
 
     @property

@@ -72,8 +72,8 @@ def test_error_is_the_standard_deviation_over_repetitions(name):
 @given(x=SAMPLES)
 def test_kurtosis_is_that_of_scipy(x):
     ours = excess_kurtosis(x)
-    if np.ptp(x) < 1e-9 * np.abs(x).max() or np.ptp(x) < 1e-100:
-        return  # scipy itself loses its digits here
+    if np.ptp(x) < 1e-9 * np.abs(x).max() or np.ptp(x) < 1e-60:
+        return  # scipy itself loses its digits here: its fourth power underflows
     assert ours == pytest.approx(stats.kurtosis(x), rel=1e-6, abs=1e-6)
 
 

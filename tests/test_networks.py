@@ -180,7 +180,7 @@ def test_dense_matrices_on_request():
         (lambda: mlp(0, n, 1), rt.ShapeError, "inputs is 0, expected a positive integer"),
         (lambda: mlp(2, n, 0), rt.ShapeError, "hidden_layers is 0, expected a positive integer"),
         (lambda: mlp(2, -3, 1), rt.ShapeError, "width is -3, expected a positive integer"),
-        (lambda: mlp(2, [n, n], 3), rt.ShapeError, "width lists 2 layers, expected hidden_layers = 3"),
+        (lambda: mlp(2, [n, n], 3), rt.ShapeError, "width lists 2 sizes, expected 3, one per hidden layer"),
         (lambda: mlp(2, n, 1, outputs=0), rt.ShapeError, "outputs is 0, expected a positive integer"),
         (lambda: mlp(2, n, 1, "tahn"), rt.ActivationError, "activation 'tahn' is not known; did you mean 'tanh'"),
         (
@@ -192,7 +192,7 @@ def test_dense_matrices_on_request():
         (lambda: parametrization([(np.inf, 0), (0, 0), (0, 0), 0]), rt.InputError, "parametrization is"),
         (lambda: parametrization(None), rt.InputError, "parametrization is None"),
         (lambda: mlp(2, n, 1, "tanh", "mup", readout=expon()), rt.InputError, "readout is given, expected a parametri"),
-        (lambda: mlp(2, n, 1, readout="normal"), rt.InputError, "dist is 'normal', expected a frozen SciPy"),
+        (lambda: mlp(2, n, 1, readout="normal"), rt.InputError, "distribution is 'normal', expected a SciPy"),
         (lambda: resnet(2, n, 0), rt.ShapeError, "blocks is 0, expected a positive integer"),
         (lambda: cnn(1, n, 1, axes=0), rt.ShapeError, "axes is 0, expected a positive integer"),
         (lambda: cnn(1, n, 1, kernel_size=1.5), rt.ShapeError, r"kernel_size is 1\.5, expected a positive integer"),

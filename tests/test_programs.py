@@ -293,7 +293,7 @@ def test_inputs_and_orders_are_checked():
         rt.program(v=3)(lambda p, x: p.v)
     with pytest.raises(rt.ShapeError, match="expected a family with independent slices"):
         rt.program(Q=rt.haar(3))(lambda p, x: p.Q[0] @ x)([1.0, 1.0, 1.0]).sample()
-    with pytest.raises(rt.InputError, match="dist is 'normal', expected a frozen SciPy distribution"):
+    with pytest.raises(rt.InputError, match="distribution is 'normal', expected a SciPy distribution"):
         rt.iid("normal", n)
     with pytest.raises(rt.ShapeError, match="std is -1, expected a non-negative number"):
         rt.gaussian(n, std=-1)

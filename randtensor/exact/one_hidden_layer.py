@@ -143,7 +143,9 @@ class OneHiddenLayer:
                 moment, terms = self._readout_moment(power), np.broadcast_to(terms, (nodes, nodes))
                 value += moment * float(weights @ terms @ weights)
                 size += abs(moment) * float(weights @ np.abs(terms) @ weights)
-            if previous is not None and abs(value - previous) <= AGREEMENT * size:
+            # Two grids can agree by missing the activation altogether: its scale, which is 1, has to be resolved too.
+            resolved = 2 * REACH / nodes * sqrt(max(self.k00, self.k11)) < 1.0
+            if previous is not None and resolved and abs(value - previous) <= AGREEMENT * size:
                 return value
             previous = value
         raise InputError(

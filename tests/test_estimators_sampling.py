@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -108,15 +109,16 @@ def test_an_interruption_cancels_what_has_not_started(error):
     class Counting(Law):
         def evaluate(self, draw):
             evaluated.append(1)
+            time.sleep(1e-3)  # gives way to the main thread, as drawing real samples does
             return super().evaluate(draw)
 
     def interrupt(done, total):
         raise error
 
     with pytest.raises(error):
-        # about 20 000 blocks, where the first progress report interrupts
+        # 10 000 blocks, where the first progress report interrupts
         estimators.estimate(Counting(), 2**14, samples=20_000, rng=0, jobs=2, progress=interrupt)
-    assert len(evaluated) < 10_000
+    assert len(evaluated) < 5_000
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("randtensor")]
 
 

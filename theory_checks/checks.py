@@ -44,9 +44,9 @@ def check(
 ) -> Result:
     """Hold a claim against samples of its quantity.
 
-    A bound is decided by the interval of the fitted exponent at the level 1 - ``false_refutation``: consistent when the
-    interval lies within the exponents the bound allows (up to the margin of the claim), refuted when it lies outside,
-    inconclusive otherwise, and the reason then says what would decide. Exact values and zeros are decided by a joint
+    A bound is decided by intervals of the fitted exponent: refuted when the one at the level 1 - ``false_refutation``
+    lies outside the exponents the bound allows (up to the margin of the claim), consistent when the 99 % interval lies
+    inside, inconclusive otherwise, and the reason then says what would decide. Exact values and zeros are decided by a joint
     chi-square test, identities by the largest residual, quantile predictions by the exponents of the quantiles.
 
     Parameters

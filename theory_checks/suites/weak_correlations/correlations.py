@@ -51,6 +51,7 @@ def closed(plan: Plan) -> Iterator[Claim]:
         for d in range(2, 7):
             power = -(d // 2)
             heavy = d == 6 and depth == 2
+            grid = plan.short if d % 2 and depth == 2 else plan.rich if d > 4 else plan.wide
             yield Claim(
                 f"C^(0,{d}), {depth} hidden",
                 plan.correlation(f, 0, d),
@@ -61,7 +62,7 @@ def closed(plan: Plan) -> Iterator[Claim]:
                 # One hidden layer is a sum over units: its laws are pure powers, with no correction at all.
                 correction=None if depth == 1 else 1.0,
                 # Of degree 7 in the read-out weights: heavy tails ask for a first moment and for larger sizes.
-                **(plan.grid(256, 4, [16384, 8192, 2048, 512]) if heavy else plan.rich if d > 4 else plan.wide),
+                **(plan.grid(256, 4, [16384, 8192, 2048, 512]) if heavy else grid),
             )
     for d in (2, 3, 4):
         statistic, value = ("rms", law.rms) if d % 2 == 0 else ("mean", law.mean)

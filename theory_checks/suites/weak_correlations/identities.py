@@ -89,6 +89,7 @@ def one_step(plan: Plan) -> Iterator[Claim]:
     """One gradient step: smooth activations depart from linearity as the correlations say, ReLU does not."""
     step = 0.75
     sizes = plan.grid(256, 4, [4096, 2048, 1024, 512, 256])
+    dense = plan.grid(256, 4, [8192, 4096, 2048, 1024, 512])
     for activation, rates in (
         ("tanh", (-1, -1, -0.5)),
         ("relu", (-0.5, -0.75, -0.25)),
@@ -107,7 +108,7 @@ def one_step(plan: Plan) -> Iterator[Claim]:
                 predicted=rt.Theta(n**power),
                 source="derived; non-analytic control" if activation == "relu" else SOURCE,
                 correction=0.5 if activation == "relu" else 1.0,
-                **(plan.grid(256, 4, [8192, 4096, 2048, 1024, 512]) if rates[0] > -1 else sizes),
+                **(dense if ident == "other" and activation == "relu" else sizes),
             )
     yield Claim(
         "one step, relu, claimed 1/n as for smooth activations",

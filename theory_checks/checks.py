@@ -46,8 +46,8 @@ def check(
 
     A bound is decided by intervals of the fitted exponent: refuted when the one at the level 1 - ``false_refutation``
     lies outside the exponents the bound allows (up to the margin of the claim), consistent when the 99 % interval lies
-    inside, inconclusive otherwise, and the reason then says what would decide. Exact values and zeros are decided by a joint
-    chi-square test, identities by the largest residual, quantile predictions by the exponents of the quantiles.
+    inside, inconclusive otherwise, and the reason then says what would decide. Exact values and zeros are decided by a
+    joint chi-square test, identities by the largest residual, quantile predictions by the exponents of the quantiles.
 
     Parameters
     ----------

@@ -111,7 +111,6 @@ def test_bad_input_gets_a_sentence(call, message):
         call()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_an_interrupted_run_ends_cleanly(tmp_path):
     """SIGINT to a real process in the midst of sampling: status 130, one line, no file."""
     command = [sys.executable, "-c", "from theory_checks.cli import main; main()"]

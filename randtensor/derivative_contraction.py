@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -28,14 +27,6 @@ EXACT_EVALUATIONS = 512
 
 #: Independent probes per sample where loops are closed at random: two, so that squares can be estimated without bias.
 DEFAULT_PROBES = 2
-
-
-@dataclass(frozen=True)
-class _Probe:
-    """The vector on a cut edge; the serial number tells repeated probes apart."""
-
-    label: Label
-    vector: ParameterVector
 
 
 class DerivativeContraction(Quantity):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from numbers import Integral
 from typing import Any
 
 from randtensor.errors import InputError, ShapeError
@@ -13,6 +14,7 @@ from randtensor.orders import Order, Scale, Term
 __all__ = [
     "Dimension",
     "Factor",
+    "check_count",
     "check_factor",
     "check_shape",
     "evaluate_factor",
@@ -86,6 +88,18 @@ def evaluate_factor(value: Any, sizes: Mapping[str, int]) -> float:
 def _evaluate(value: Order | Term, sizes: tuple[tuple[str, int], ...]) -> float:
     names = {scale.name for scale in scales_of(value)}
     return float(value.evaluate({name: size for name, size in sizes if name in names}))
+
+
+def check_count(name: str, value: Any, alternatives: str = "") -> int:
+    """A positive integer.
+
+    Raises
+    ------
+    ShapeError : anything else; ``alternatives`` completes what was expected.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ShapeError(f"{name} is {value!r}, expected a positive integer{alternatives}")
+    return int(value)
 
 
 def check_factor(factor: Any) -> Factor:

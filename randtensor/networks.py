@@ -13,6 +13,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
+from randtensor.dimensions import check_count
 from randtensor.errors import InputError, ShapeError
 from randtensor.functions import apply
 from randtensor.functions import sum as total
@@ -126,7 +127,7 @@ def mlp(
         raise InputError(f"biases is {biases!r}, expected a non-negative standard deviation")
     phi = get_activation(activation)
     widths = _widths(width, hidden_layers)
-    fan_in: list[Any] = [_positive("inputs", inputs), *widths]
+    fan_in: list[Any] = [check_count("inputs", inputs), *widths]
     stds = [_power(widths[0], scheme.input[1])] + [_power(w, scheme.hidden[1]) for w in widths[:-1]]
     parameters: dict[str, RandomTensor] = {
         f"W{layer + 1}": gaussian(n, fan_in[layer], std=stds[layer], dense=dense) for layer, n in enumerate(widths)
@@ -200,8 +201,8 @@ def resnet(
     """
     phi = get_activation(activation)
     (n,) = _widths(width, 1)
-    parameters: dict[str, RandomTensor] = {"U": gaussian(n, _positive("inputs", inputs))}
-    parameters |= {f"W{block + 1}": gaussian(n, n) for block in range(_positive("blocks", blocks))}
+    parameters: dict[str, RandomTensor] = {"U": gaussian(n, check_count("inputs", inputs))}
+    parameters |= {f"W{block + 1}": gaussian(n, n) for block in range(check_count("blocks", blocks))}
     parameters["v"] = _readout(readout, n, outputs, 0)
 
     def forward(p: Any, x: Any) -> Any:
@@ -244,9 +245,9 @@ def cnn(
     """
     phi = get_activation(activation)
     (n,) = _widths(channels, 1)
-    taps = list(product(range(_positive("kernel_size", kernel_size)), repeat=_positive("axes", axes)))
-    parameters: dict[str, RandomTensor] = {"W1": gaussian(len(taps), n, _positive("channels_in", channels_in))}
-    parameters |= {f"W{layer + 1}": gaussian(len(taps), n, n) for layer in range(1, _positive("layers", layers))}
+    taps = list(product(range(check_count("kernel_size", kernel_size)), repeat=check_count("axes", axes)))
+    parameters: dict[str, RandomTensor] = {"W1": gaussian(len(taps), n, check_count("channels_in", channels_in))}
+    parameters |= {f"W{layer + 1}": gaussian(len(taps), n, n) for layer in range(1, check_count("layers", layers))}
     if positions is None:
         parameters["v"] = _readout(readout, n, outputs, 0)
     elif readout is not None or outputs is not None:
@@ -254,7 +255,7 @@ def cnn(
             "positions is given together with readout or outputs, expected a Gaussian scalar read-out there"
         )
     else:
-        parameters["v"] = gaussian(_positive("positions", positions), n)
+        parameters["v"] = gaussian(check_count("positions", positions), n)
 
     def forward(p: Any, x: Any) -> Any:
         sizes = x.shape[:axes]
@@ -291,28 +292,17 @@ def _power(width: Any, exponent: Exponent) -> Any:
     return 1.0 if exponent == 0 else (float(width) if isinstance(width, int) else width) ** -Fraction(exponent)
 
 
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        kinds = (
-            "a positive integer, a Scale such as rt.Scale('n'), or a list" if name == "width" else "a positive integer"
-        )
-        raise ShapeError(f"{name} is {value!r}, expected {kinds}")
-    return value
-
-
 def _widths(width: Any, layers: int) -> list[Any]:
-    _positive("hidden_layers", layers)
+    check_count("hidden_layers", layers)
     widths = list(width) if isinstance(width, list | tuple) else [width] * layers
     if len(widths) != layers:
         raise ShapeError(f"width lists {len(widths)} sizes, expected {layers}, one per hidden layer")
-    for size in widths:
-        if not isinstance(size, Order | Scale | Term):
-            _positive("width", size)
-    return widths
+    alternatives = ", a Scale such as rt.Scale('n'), or a list"
+    return [w if isinstance(w, Order | Scale | Term) else check_count("width", w, alternatives) for w in widths]
 
 
 def _readout(law: Any, width: Any, outputs: int | None, exponent: Exponent) -> RandomTensor:
-    shape = (width,) if outputs is None else (_positive("outputs", outputs), width)
+    shape = (width,) if outputs is None else (check_count("outputs", outputs), width)
     if law is None:
         return gaussian(*shape, std=_power(width, exponent))
     if exponent != 0:

@@ -145,10 +145,8 @@ def _drift(claim: Claim, fits: dict[float, estimators.RateFit], quantile: float)
     names = f"{min(fits):g} % and the {max(fits):g} % quantile"
     # Whichever of the two is claimed needs the usual level, and refuting it by the other the strict one.
     denies = isinstance(claim.prediction, NoDefiniteBound)
-    apart = (narrow if denies else (low, high))[0] > claim.margin or (narrow if denies else (low, high))[
-        1
-    ] < -claim.margin
-    inside = (low, high) if denies else narrow
+    outside, inside = (narrow, (low, high)) if denies else ((low, high), narrow)
+    apart = outside[0] > claim.margin or outside[1] < -claim.margin
     together = inside[0] >= -claim.margin and inside[1] <= claim.margin
     shown = f"{drift:.3f} [{low:.3f}, {high:.3f}]"
     wide = interval(quantile + POWER_QUANTILE)

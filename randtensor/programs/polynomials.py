@@ -35,7 +35,6 @@ class Ring:
         self.degrees = degrees
         self.monomials: tuple[Monomial, ...] = tuple(product(*(range(d + 1) for d in degrees)))
         self.one: Monomial = (0,) * len(degrees)
-        self.top: Monomial = degrees
         self.degree = sum(degrees)
         kept = set(self.monomials)
         sums = ((a, b, tuple(x + y for x, y in zip(a, b, strict=True))) for a in kept for b in kept)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from randtensor.dimensions import check_count
 from randtensor.errors import ShapeError
 from randtensor.seeding import Seed, root_sequence
 
@@ -21,13 +22,6 @@ def as_generator(rng: Seed) -> np.random.Generator:
     if isinstance(rng, np.random.Generator):
         return rng
     return np.random.Generator(np.random.SFC64(root_sequence(rng)))
-
-
-def check_count(name: str, value: Any) -> int:
-    """A positive integer, or one sentence about why it is not."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ShapeError(f"{name} is {value!r}, expected a positive integer")
-    return int(value)
 
 
 class RandomMatrix(ABC):

@@ -11,11 +11,13 @@ from randtensor.derivatives import DerivativeTensor
 from randtensor.errors import (
     ActivationError,
     EquationError,
+    ExactError,
     InputError,
     OrderError,
     RandtensorError,
     ShapeError,
 )
+from randtensor.expansions import Expansion
 from randtensor.functions import (
     abs,
     apply,
@@ -56,14 +58,37 @@ from randtensor.orders import (
 from randtensor.programs.activations import Activation
 from randtensor.quantity import Quantity
 from randtensor.random_function import RandomFunction, program
-from randtensor.tensors import RandomTensor, fixed, gaussian, goe, haar, identity, iid
+from randtensor.tensors import (
+    DenseTensor,
+    RandomTensor,
+    block,
+    complex_gaussian,
+    constant,
+    cp,
+    fixed,
+    gaussian,
+    ginibre,
+    goe,
+    gue,
+    haar,
+    identity,
+    iid,
+    sparse,
+    sphere,
+    spiked,
+    symmetric_gaussian,
+    wishart,
+)
 
 __all__ = [
     "Activation",
     "ActivationError",
     "Bound",
+    "DenseTensor",
     "DerivativeTensor",
     "EquationError",
+    "ExactError",
+    "Expansion",
     "InputError",
     "O",
     "Omega",
@@ -80,10 +105,14 @@ __all__ = [
     "abs",
     "apply",
     "arctan",
+    "block",
     "combine",
     "compare",
+    "complex_gaussian",
+    "constant",
     "correlation",
     "cos",
+    "cp",
     "einsum",
     "erf",
     "exact",
@@ -91,8 +120,10 @@ __all__ = [
     "fixed",
     "gaussian",
     "gelu",
+    "ginibre",
     "goe",
     "gradient_step",
+    "gue",
     "haar",
     "identity",
     "iid",
@@ -113,8 +144,13 @@ __all__ = [
     "silu",
     "sin",
     "softplus",
+    "sparse",
+    "sphere",
+    "spiked",
     "sqrt",
     "square",
     "sum",
+    "symmetric_gaussian",
     "tanh",
+    "wishart",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from randtensor.dimensions import check_factor, evaluate_factor, reciprocal, scale_names
+from randtensor.dimensions import check_factor, evaluate_factor, factor_text, reciprocal, scale_names
 from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Draw, Quantity
 
@@ -97,10 +97,10 @@ def arithmetic(symbol: str, left: Any, right: Any) -> Combination:
     factor = check_factor(right if isinstance(left, Quantity) else left)
     if symbol == "/" and isinstance(left, Quantity):
         reciprocal(factor)  # refuses zero
-    return _Scaled(symbol, operands[0], factor, reflected=not isinstance(left, Quantity))
+    return Scaled(symbol, operands[0], factor, reflected=not isinstance(left, Quantity))
 
 
-class _Scaled(Combination):
+class Scaled(Combination):
     """A quantity and a number that may depend on the scales."""
 
     def __init__(self, symbol: str, operand: Quantity, factor: Any, reflected: bool) -> None:
@@ -110,7 +110,7 @@ class _Scaled(Combination):
 
     @property
     def fingerprint(self) -> str:
-        sides = [self.operands[0].fingerprint, str(self.factor)]
+        sides = [self.operands[0].fingerprint, factor_text(self.factor)]
         return f"({self.name.join(reversed(sides) if self.reflected else sides)})"
 
     def evaluate(self, draw: Draw) -> Array:

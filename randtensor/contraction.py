@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.derivatives import DerivativeTensor
-from randtensor.dimensions import same_dimension
+from randtensor.dimensions import evaluate_shape, same_dimension
 from randtensor.errors import EquationError
-from randtensor.quantity import Draw, Quantity
-from randtensor.tensors import RandomTensor
+from randtensor.orders import Order
+from randtensor.pairwise import contract_batch
+from randtensor.quantity import Draw
+from randtensor.tensors import DenseTensor
+
+if TYPE_CHECKING:
+    from randtensor.exact.diagrams import Diagram
 
 __all__ = ["DenseContraction", "einsum"]
 
@@ -61,14 +66,15 @@ def einsum(equation: str, *operands: Any, probes: int | None = None, root: int |
                 f"expected a random tensor, a derivative tensor or a contraction of them"
             )
         if rank != len(term):
-            what = f"derivative of order {operand.order}" if isinstance(operand, DerivativeTensor) else "tensor"
+            derivative = isinstance(operand, DerivativeTensor)
+            what = f"derivative of order {operand.derivative_order}" if derivative else "tensor"
             raise EquationError(
                 f"operand {number} of {equation!r}, a {what}, has {rank} indices, "
                 f"but its term {term!r} names {len(term)}"
             )
-    if all(isinstance(operand, RandomTensor) for operand in operands):
+    if all(isinstance(operand, DenseTensor) for operand in operands):
         return DenseContraction(equation, terms, output, operands)
-    if any(isinstance(operand, RandomTensor) for operand in operands):
+    if any(isinstance(operand, DenseTensor) for operand in operands):
         raise EquationError(f"{equation!r} mixes random tensors with derivative tensors, expected operands of one kind")
     tensors: list[DerivativeTensor] = []
     labels: list[tuple[Any, ...]] = []
@@ -114,30 +120,30 @@ def parse(equation: str, count: int) -> tuple[list[str], str]:
 
 
 def _rank(operand: Any) -> int | None:
-    if isinstance(operand, DerivativeTensor | RandomTensor):
+    if isinstance(operand, DerivativeTensor | DenseTensor):
         return operand.ndim
     return len(operand.output) if isinstance(operand, DerivativeContraction) else None
 
 
-class DenseContraction(Quantity):
-    """A contraction of random tensors that are drawn whole.
+class DenseContraction(DenseTensor):
+    """A contraction of random tensors that are drawn whole; a random tensor itself.
 
     One operand that occurs several times is the same random variable each time.
     """
 
-    def __init__(self, equation: str, terms: Sequence[str], output: str, operands: Sequence[RandomTensor]) -> None:
+    def __init__(self, equation: str, terms: Sequence[str], output: str, operands: Sequence[DenseTensor]) -> None:
         self.equation, self.terms, self.output, self.operands = (
             equation,
             tuple(terms),
             output,
             tuple(operands),
         )
-        self.dimensions: dict[str, Any] = {}
+        sizes: dict[str, Any] = {}
         counts: dict[str, int] = {}
         for term, operand in zip(terms, operands, strict=True):
             for label, dimension in zip(term, operand.dimensions, strict=True):
                 counts[label] = counts.get(label, 0) + 1
-                known = self.dimensions.setdefault(label, dimension)
+                known = sizes.setdefault(label, dimension)
                 if not same_dimension(known, dimension):
                     raise EquationError(
                         f"index {label!r} of {equation!r} has dimensions {known} and {dimension}, "
@@ -150,23 +156,38 @@ class DenseContraction(Quantity):
                     f"index {label!r} of {equation!r} is used {count} times{left_free}, "
                     f"expected twice to be summed or once to be left free"
                 )
+        super().__init__(tuple(sizes[label] for label in output), "einsum")
         self.scale_names = tuple(sorted({name for operand in operands for name in operand.scale_names}))
+
+    @property
+    def is_complex(self) -> bool:
+        return any(operand.is_complex for operand in self.operands)
 
     @property
     def fingerprint(self) -> str:
         names = {id(operand): str(i) for i, operand in enumerate(dict.fromkeys(self.operands))}
         return self.equation + ";".join(f"{names[id(o)]}:{o.fingerprint}" for o in self.operands)
 
-    def block_length(self, sizes: Any) -> int:
-        from randtensor.dimensions import evaluate_shape
+    def describe(self) -> str:
+        return f"{self.equation} of {', '.join(map(repr, self.operands))}"
 
+    def __repr__(self) -> str:
+        return f"<einsum {self.describe()}>"
+
+    def block_length(self, sizes: Any) -> int:
         largest = max((int(np.prod(evaluate_shape(o.dimensions, sizes))) for o in self.operands), default=1)
         return int(np.clip(2**16 // largest, 1, 64))
 
     def evaluate(self, draw: Draw) -> Array:
-        import opt_einsum
+        return contract_batch(self.terms, self.output, [operand.evaluate(draw) for operand in self.operands])
 
-        arrays = [operand.evaluate(draw) for operand in self.operands]
-        batch = next(c for c in map(chr, range(ord("A"), 0x10000)) if c.isalpha() and c not in self.dimensions)
-        equation = ",".join(batch + term for term in self.terms) + "->" + batch + self.output
-        return np.asarray(opt_einsum.contract(equation, *arrays))
+    def diagram(self) -> Diagram:
+        from randtensor.exact.diagrams import contract
+
+        return contract(self.terms, self.output, [operand.diagram() for operand in self.operands])
+
+    def flattening_order(self, rows: tuple[int, ...]) -> Order:
+        from randtensor.prediction.norm_calculus import norm_bound
+
+        # The operator norm of any flattening is at most the Frobenius norm.
+        return norm_bound(self.terms, self.output, self.operands).order

@@ -79,7 +79,7 @@ def correlation(
     if isinstance(eta, Order | Term):
         result = result * eta ** (Fraction(free, 2) + closed)
     elif eta <= 0:
-        raise InputError(f"learning_rate is {eta!r}, expected a positive number or an order in the scales")
+        raise InputError(f"learning_rate is {float(eta)!r}, expected a positive number or an order in the scales")
     elif eta != 1.0:
         result = result * eta ** (free / 2 + closed)
     return result

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from randtensor.derivatives import DerivativeTensor
-from randtensor.dimensions import check_factor, evaluate_factor, reciprocal, scale_names
+from randtensor.dimensions import check_factor, evaluate_factor, factor_text, reciprocal, scale_names
 from randtensor.errors import EquationError, InputError
 from randtensor.planning import Branch, Component, Label, Leaf, components, plan
 from randtensor.probes import basis_vectors, parameter_count, random_vector
@@ -57,7 +57,9 @@ class DerivativeContraction(Quantity):
             raise InputError(f"probes is {probes!r}, expected a positive number, or 0 for an exact sum")
         self._asked_probes = probes
         self.output_sizes = self._check_labels()
-        self._parameter_terms = [term[len(term) - t.order :] for t, term in zip(self.tensors, self.terms, strict=True)]
+        self._parameter_terms = [
+            term[len(term) - t.derivative_order :] for t, term in zip(self.tensors, self.terms, strict=True)
+        ]
         self.free = tuple(label for label in self.output if label not in self.output_sizes)
         self._components = self._plan(root)
         self.cuts = tuple(label for component in self._components for label in component.cuts)
@@ -92,7 +94,7 @@ class DerivativeContraction(Quantity):
                     raise EquationError(
                         f"index {_text(label)!r} has sizes {sizes[label]} and {t.outputs}, expected one size per index"
                     )
-            for label in term[len(term) - t.order :]:
+            for label in term[len(term) - t.derivative_order :]:
                 counts[label] = counts.get(label, 0) + 1
         for label in counts.keys() & sizes.keys():
             raise EquationError(
@@ -109,7 +111,7 @@ class DerivativeContraction(Quantity):
                 raise EquationError(
                     f"index {_text(label)!r} is used once and summed, expected a partner to contract with"
                 )
-        spaces = {id(t.function.space) for t in self.tensors if t.order}
+        spaces = {id(t.function.space) for t in self.tensors if t.derivative_order}
         if len(spaces) > 1:
             raise EquationError(
                 "the operands are derivatives over different parameters, expected functions on one space"
@@ -122,15 +124,14 @@ class DerivativeContraction(Quantity):
         terms = [[numbers[label] for label in term] for term in self.terms]
         operands = ";".join(t.fingerprint for t in self.tensors)
         how = f"{self.probes}/{self.root if isinstance(self.root, int) else numbers.get(self.root)}"
-        return (
-            f"{terms}->{[numbers[label] for label in self.output]}:{operands}*{list(map(str, self.coefficient))}:{how}"
-        )
+        coefficient = list(map(factor_text, self.coefficient))
+        return f"{terms}->{[numbers[label] for label in self.output]}:{operands}*{coefficient}:{how}"
 
     def describe(self) -> str:
         labels = dict.fromkeys(label for term in self.terms for label in term)
         letters = {label: chr(ord("a") + i) for i, label in enumerate(labels)}
         terms = ",".join("".join(letters[label] for label in term) for term in self.terms)
-        orders = ", ".join(str(t.order) for t in self.tensors)
+        orders = ", ".join(str(t.derivative_order) for t in self.tensors)
         functions = ", ".join(dict.fromkeys(t.function.name for t in self.tensors))
         free = "".join(letters[label] for label in self.output)
         return f"{terms}->{free} of derivatives of order {orders} of {functions}"

@@ -36,14 +36,14 @@ class DerivativeTensor(Quantity):
 
     Attributes
     ----------
-    function, x, order : what is differentiated, where, and how often.
+    function, x, derivative_order : what is differentiated, where, and how often.
     outputs : length of the output index, None for a scalar function.
     """
 
     def __init__(self, function: RandomFunction, x: Array, order: int) -> None:
         if isinstance(order, bool) or not isinstance(order, int | np.integer) or order < 0:
             raise InputError(f"order is {order!r}, expected a non-negative integer")
-        self.function, self.x, self.order = function, x, int(order)
+        self.function, self.x, self.derivative_order = function, x, int(order)
         self.outputs = function.outputs(x.shape)
         self.scale_names = function.scale_names(x.shape)
         self.shape = () if self.outputs is None else (self.outputs,)
@@ -55,12 +55,12 @@ class DerivativeTensor(Quantity):
     @property
     def ndim(self) -> int:
         """Number of indices."""
-        return self.order + (self.outputs is not None)
+        return self.derivative_order + (self.outputs is not None)
 
     @property
     def fingerprint(self) -> str:
         """Text that identifies the tensor's law."""
-        return f"D{self.order}{self.key}"
+        return f"D{self.derivative_order}{self.key}"
 
     def contraction(self) -> DerivativeContraction:
         """The tensor as a contraction with all its indices free."""
@@ -81,7 +81,7 @@ class DerivativeTensor(Quantity):
         return self.contraction() / factor
 
     def __repr__(self) -> str:
-        return f"derivative of order {self.order} of {self.function.name}"
+        return f"derivative of order {self.derivative_order} of {self.function.name}"
 
     # What follows evaluates on one draw of the parameters. Evaluations are remembered there by point and directions,
     # and longer ones build on shorter ones, so that no matrix is asked the same question twice.

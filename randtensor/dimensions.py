@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
-from numbers import Integral
+from numbers import Integral, Rational
 from typing import Any
 
 from randtensor.errors import InputError, ShapeError
@@ -19,6 +20,7 @@ __all__ = [
     "check_shape",
     "evaluate_factor",
     "evaluate_shape",
+    "factor_text",
     "reciprocal",
     "same_dimension",
     "scale_names",
@@ -29,8 +31,8 @@ __all__ = [
 #: A size: a positive integer, or a multiple of a product of scales.
 Dimension = int | Term
 
-#: A scalar factor: a number, or an order or term that is evaluated at each size.
-Factor = float | Order | Term
+#: A scalar factor: a number, exact where it was given so, or an order or term that is evaluated at each size.
+Factor = float | Fraction | Order | Term
 
 
 def check_shape(shape: Sequence[Any], owner: str) -> tuple[Dimension, ...]:
@@ -103,7 +105,7 @@ def check_count(name: str, value: Any, alternatives: str = "") -> int:
 
 
 def check_factor(factor: Any) -> Factor:
-    """A scalar factor: a finite number, or an order or term in the scales.
+    """A scalar factor: a finite number, kept exactly if it is rational, or an order or term in the scales.
 
     Raises
     ------
@@ -111,6 +113,8 @@ def check_factor(factor: Any) -> Factor:
     """
     if isinstance(factor, Order | Scale | Term):
         return factor
+    if isinstance(factor, Rational) and not isinstance(factor, bool):
+        return Fraction(int(factor.numerator), int(factor.denominator))
     try:
         number = float(factor)
     except (TypeError, ValueError) as error:
@@ -132,6 +136,11 @@ def reciprocal(factor: Any) -> Factor:
         raise InputError("the divisor is 0, expected a number other than zero")
     result: Factor = checked**-1
     return result
+
+
+def factor_text(factor: Factor) -> str:
+    """A factor as it enters fingerprints: equal numbers are one text, whatever their type."""
+    return str(float(factor)) if isinstance(factor, Fraction) else str(factor)
 
 
 def evaluate_shape(shape: Sequence[Dimension], sizes: Mapping[str, int]) -> tuple[int, ...]:

@@ -5,7 +5,15 @@ Every message is one sentence that names the argument, the value it had and what
 
 from __future__ import annotations
 
-__all__ = ["ActivationError", "EquationError", "InputError", "OrderError", "RandtensorError", "ShapeError"]
+__all__ = [
+    "ActivationError",
+    "EquationError",
+    "ExactError",
+    "InputError",
+    "OrderError",
+    "RandtensorError",
+    "ShapeError",
+]
 
 
 class RandtensorError(ValueError):
@@ -26,6 +34,10 @@ class EquationError(RandtensorError):
 
 class ActivationError(RandtensorError):
     """An activation that is not known, or is not differentiable as often as asked."""
+
+
+class ExactError(RandtensorError):
+    """An exact expectation that no rule covers, or that is too large to be found."""
 
 
 class InputError(RandtensorError):

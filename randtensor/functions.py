@@ -11,6 +11,7 @@ from randtensor.orders import Order, Scale, Term
 from randtensor.orders import log as _log_order
 from randtensor.programs.activations import Activation, get_activation
 from randtensor.programs.trace import Expression
+from randtensor.tensors import DenseTensor, Elementwise
 
 __all__ = [
     "abs",
@@ -36,17 +37,22 @@ __all__ = [
 
 
 def apply(activation: str | Activation, z: Any) -> Any:
-    """An activation, by name or given, applied to every entry of a value of a program or of an array.
+    """An activation, by name or given, applied to every entry of a value of a program, an array or a random tensor.
+
+    A function of a random tensor is a random tensor.
 
     Raises
     ------
     ActivationError : the name is not known.
+    ShapeError : a random tensor that is complex.
 
     >>> apply("leaky_relu(0.1)", [-1.0, 2.0]).tolist()
     [-0.1, 2.0]
     """
     if isinstance(z, Expression):
         return z.elementwise(activation)
+    if isinstance(z, DenseTensor):
+        return Elementwise(activation, z)
     return get_activation(activation)(np.asarray(z, dtype=float))
 
 
@@ -55,7 +61,7 @@ def _elementwise(name: str, formula: str) -> Callable[[Any], Any]:
         return apply(name, z)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{formula}, entry by entry; of a value of a program, or of an array."
+    function.__doc__ = f"{formula}, entry by entry; of a value of a program, an array or a random tensor."
     return function
 
 

@@ -19,7 +19,7 @@ from randtensor.functions import apply
 from randtensor.functions import sum as total
 from randtensor.orders import Order, Scale, Term
 from randtensor.programs.activations import Activation, get_activation
-from randtensor.random_function import ParameterSpace, RandomFunction
+from randtensor.random_function import FullyConnected, ParameterSpace, RandomFunction
 from randtensor.tensors import RandomTensor, gaussian, iid
 
 __all__ = ["Parametrization", "cnn", "deep_linear", "mlp", "parametrization", "resnet", "two_layer"]
@@ -108,7 +108,7 @@ def mlp(
     parametrization : "ntk", "mean-field", "standard", "mup" or exponents; see ``randtensor.networks``.
     outputs : length of the output vector; None for a scalar.
     biases : standard deviation of the biases of the hidden layers; 0 leaves them out.
-    readout : frozen SciPy distribution of the read-out weights in place of the normal one.
+    readout : law of the read-out weights in place of the normal one, as for ``rt.iid``: a name or a SciPy distribution.
     dense : draw all entries of hidden matrices (True), reveal them (False), or choose by size (None).
 
     Raises
@@ -136,19 +136,23 @@ def mlp(
         parameters |= {f"b{layer + 1}": gaussian(n) for layer, n in enumerate(widths)}
     parameters["v"] = _readout(readout, widths[-1], outputs, scheme.output[1])
 
+    factors = [fan_in[0] ** -0.5 * _power(widths[0], scheme.input[0])]
+    factors += [_power(size, scheme.hidden[0]) for size in fan_in[1:-1]]
+    factors.append(_power(widths[-1], scheme.output[0]))
+
     def forward(p: Any, x: Any) -> Any:
         h = x
         for layer in range(len(widths)):
-            factor = (
-                fan_in[0] ** -0.5 * _power(widths[0], scheme.input[0])
-                if layer == 0
-                else _power(fan_in[layer], scheme.hidden[0])
-            )
-            z = p[f"W{layer + 1}"] @ h * factor
+            z = p[f"W{layer + 1}"] @ h * factors[layer]
             h = apply(phi, z + p[f"b{layer + 1}"] * biases if biases else z)
-        return p.v @ h * _power(widths[-1], scheme.output[0])
+        return p.v @ h * factors[-1]
 
-    return RandomFunction(forward, ParameterSpace(parameters), "mlp")
+    function = RandomFunction(forward, ParameterSpace(parameters), "mlp")
+    stds.append(_power(widths[-1], scheme.output[1]))
+    function.architecture = FullyConnected(
+        fan_in[0], tuple(widths), phi, tuple(factors), tuple(stds), readout, biases, outputs
+    )
+    return function
 
 
 def two_layer(

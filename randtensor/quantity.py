@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from randtensor._blas import single_threaded_blas
 from randtensor.errors import InputError, ShapeError
 from randtensor.seeding import Seed, block_generator, root_sequence
+
+if TYPE_CHECKING:
+    from randtensor.orders import Bound
+    from randtensor.prediction.derivation import Derivation
 
 __all__ = ["Draw", "Quantity", "Sizes", "resolve_sizes"]
 
@@ -118,6 +122,93 @@ class Quantity(ABC):
             parts = [self.sample_block(sizes, block, root) for block in range(blocks)]
         samples = np.concatenate(parts)[:size]
         return samples.mean(axis=-1) if self.probes > 1 else samples
+
+    def expectation(self, n: int | Mapping[Any, int] | None = None) -> Any:
+        """The exact mean, without sampling.
+
+        Parameters
+        ----------
+        n : sizes as for ``sample``; None for a formula in the scales. For Haar matrices the formula holds from the
+            degree on, and smaller sizes are given here.
+
+        Returns
+        -------
+        An ``Expansion``; a number if sizes are given.
+
+        Raises
+        ------
+        ExactError : the quantity is outside every rule, with the factor that stopped it, or too large.
+
+        Examples
+        --------
+        >>> import randtensor as rt
+        >>> n = rt.Scale("n")
+        >>> T = rt.gaussian(n, n, n)
+        >>> tetrahedron = rt.einsum("abc,ade,fbe,fdc->", T, T, T, T)
+        >>> print(tetrahedron.expectation(), tetrahedron.expectation()(16))
+        3 n^4 196608.0
+        """
+        from randtensor.exact.moments import expectation
+
+        return expectation(self, n)
+
+    def variance(self, n: int | Mapping[Any, int] | None = None) -> Any:
+        """The exact variance; arguments, result and errors as for ``expectation``.
+
+        For a complex quantity it is that of E X^2 - (E X)^2, without conjugation.
+
+        >>> import randtensor as rt
+        >>> g = rt.gaussian(rt.Scale("n"))
+        >>> print(rt.einsum("a,a->", g, g).variance())
+        2 n
+        """
+        from randtensor.exact.moments import variance
+
+        return variance(self, n)
+
+    def cumulant(self, k: int, n: int | Mapping[Any, int] | None = None) -> Any:
+        """The exact cumulant of order ``k``; other arguments, result and errors as for ``expectation``.
+
+        >>> import randtensor as rt
+        >>> g = rt.gaussian(rt.Scale("n"))
+        >>> print(rt.einsum("a,a->", g, g).cumulant(4))
+        48 n
+        """
+        from randtensor.exact.moments import cumulant
+
+        return cumulant(self, k, n)
+
+    def order(self, statistic: str = "rms") -> Bound:
+        """The predicted growth of a statistic of the quantity, as a bound.
+
+        Parameters
+        ----------
+        statistic : "rms" (the typical size), "mean", "std" or "variance".
+
+        Returns
+        -------
+        ``Theta`` where the order is attained, ``O`` where only an upper bound is known; ``explain`` says why.
+
+        Raises
+        ------
+        ExactError : no rule predicts it.
+
+        Examples
+        --------
+        >>> import randtensor as rt
+        >>> n = rt.Scale("n")
+        >>> T = rt.gaussian(n, n, n)
+        >>> tetrahedron = rt.einsum("abc,ade,fbe,fdc->", T, T, T, T)
+        >>> tetrahedron.order(), tetrahedron.order("std")
+        (Theta('n^4'), Theta('n^3'))
+        """
+        return self.explain(statistic).bound
+
+    def explain(self, statistic: str = "rms") -> Derivation:
+        """How ``order`` is derived: factor, rule, order and source, line by line; see there for the arguments."""
+        from randtensor.prediction.orders import derive
+
+        return derive(self, statistic)
 
     def describe(self) -> str:
         """The quantity in a few words, for messages and titles."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from randtensor.dimensions import Dimension, evaluate_shape, scale_names, scales_of, show
 from randtensor.errors import InputError, ShapeError
 from randtensor.orders import Term
+from randtensor.programs.activations import Activation
 from randtensor.programs.graph import Graph, Slot
 from randtensor.programs.trace import trace
 from randtensor.quantity import Draw
@@ -20,7 +22,7 @@ from randtensor.tensors import Fixed, RandomTensor
 if TYPE_CHECKING:
     from randtensor.derivatives import DerivativeTensor
 
-__all__ = ["ParameterSpace", "RandomFunction", "program"]
+__all__ = ["FullyConnected", "ParameterSpace", "RandomFunction", "program"]
 
 Array = np.ndarray
 
@@ -81,12 +83,43 @@ class SampledParameters:
         return result
 
 
+@dataclass(frozen=True, eq=False)
+class FullyConnected:
+    """What a fully connected network consists of, for the exact laws that hold for it.
+
+    With d hidden layers, weight types t = 0..d and h^0 = x: z^{t+1} = factors[t] w^t h^t and h^t = activation(z^t); the
+    output is z^{d+1}. The entries of w^t are independent with mean 0 and standard deviation stds[t].
+
+    Attributes
+    ----------
+    inputs : dimension of the input.
+    widths : sizes of the d hidden layers.
+    activation : of every hidden layer.
+    factors, stds : numbers, orders or terms, one per weight type.
+    readout : law of the read-out weights w^d as for ``rt.iid``, None for normal ones.
+    biases : standard deviation of the biases of the hidden layers.
+    outputs : length of the output vector, None for a scalar.
+    """
+
+    inputs: int
+    widths: tuple[Any, ...]
+    activation: Activation
+    factors: tuple[Any, ...]
+    stds: tuple[Any, ...]
+    readout: Any
+    biases: float
+    outputs: int | None
+
+
 class RandomFunction:
     """A function of an input and of random parameters, given by plain forward code.
 
     Made by ``rt.program`` or by ``rt.networks``; every function of this kind can be differentiated any number of times
     with respect to its parameters, contracted, and sampled at any size of its scales.
     """
+
+    #: set for fully connected networks at initialisation, None for all other functions
+    architecture: FullyConnected | None = None
 
     def __init__(self, forward: Callable[[Any, Any], Any], space: ParameterSpace, name: str = "f") -> None:
         self.forward, self.space, self.name = forward, space, name

@@ -130,7 +130,7 @@ def test_nested_contractions_flatten():
     nested = rt.einsum("ab,b->a", inner, g2)
     flat = rt.einsum("ab,bc,c,a->", h0, h1, g2, g1)
     closed = rt.einsum("y,y->", nested, g1) * n / n
-    assert [t.order for t in closed.tensors] == [2, 2, 1, 1]
+    assert [t.derivative_order for t in closed.tensors] == [2, 2, 1, 1]
     np.testing.assert_allclose(closed.sample(8), flat.sample() * 2 / 3, rtol=1e-12)
     transposed = rt.einsum("ba,b,a->", inner, g1, g2)
     np.testing.assert_allclose(transposed.sample(), closed.sample(8), rtol=1e-12)

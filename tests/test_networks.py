@@ -192,7 +192,7 @@ def test_dense_matrices_on_request():
         (lambda: parametrization([(np.inf, 0), (0, 0), (0, 0), 0]), rt.InputError, "parametrization is"),
         (lambda: parametrization(None), rt.InputError, "parametrization is None"),
         (lambda: mlp(2, n, 1, "tanh", "mup", readout=expon()), rt.InputError, "readout is given, expected a parametri"),
-        (lambda: mlp(2, n, 1, readout="normal"), rt.InputError, "distribution is 'normal', expected a SciPy"),
+        (lambda: mlp(2, n, 1, readout="unheard"), rt.InputError, "law is .unheard., expected a SciPy"),
         (lambda: resnet(2, n, 0), rt.ShapeError, "blocks is 0, expected a positive integer"),
         (lambda: cnn(1, n, 1, axes=0), rt.ShapeError, "axes is 0, expected a positive integer"),
         (lambda: cnn(1, n, 1, kernel_size=1.5), rt.ShapeError, r"kernel_size is 1\.5, expected a positive integer"),

@@ -293,8 +293,8 @@ def test_inputs_and_orders_are_checked():
         rt.program(v=3)(lambda p, x: p.v)
     with pytest.raises(rt.ShapeError, match="expected a family with independent slices"):
         rt.program(Q=rt.haar(3))(lambda p, x: p.Q[0] @ x)([1.0, 1.0, 1.0]).sample()
-    with pytest.raises(rt.InputError, match="distribution is 'normal', expected a SciPy distribution"):
-        rt.iid("normal", n)
+    with pytest.raises(rt.InputError, match="law is 'unheard', expected a SciPy distribution"):
+        rt.iid("unheard", n)
     with pytest.raises(rt.ShapeError, match="std is -1, expected a non-negative number"):
         rt.gaussian(n, std=-1)
     with pytest.raises(rt.InputError, match="entries holds NaN or infinite values"):

@@ -1,4 +1,4 @@
-"""The command line: ``randtensor verify`` and ``randtensor list``."""
+"""The command line: ``randtensor verify``, ``list`` and ``predict``."""
 
 from __future__ import annotations
 
@@ -167,6 +167,57 @@ def list_claims(targets: tuple[str, ...]) -> None:
 
     for loaded in load_claims(list(targets or sorted(SUITES)), SuiteOptions()):
         _console().print(claims_table(loaded))
+
+
+@main.command()
+@click.argument("equation")
+@click.option(
+    "--classes",
+    default="gaussian",
+    show_default=True,
+    metavar="ITEMS",
+    help="Class of all operands, or one item per operand, separated by commas: CLASS, NAME=CLASS, or the NAME of an "
+    "earlier one, with * for the conjugate. Equal names are one tensor.",
+)
+@click.option("--dim", "dims", multiple=True, metavar="INDEX=SIZE", help="Dimension of an index [default: n].")
+@click.option(
+    "--network",
+    metavar="ACTIVATION",
+    default=None,
+    help="The operands are derivative tensors of a network: terms of k letters are derivatives of order k.",
+)
+@click.option("--depth", type=int, default=1, show_default=True, help="Hidden layers of the network.")
+@click.option(
+    "--n", "sizes", default="16,32,64,128", show_default=True, metavar="SIZES", help="Sizes that a fit would use."
+)
+def predict(equation: str, classes: str, dims: tuple[str, ...], network: str | None, depth: int, sizes: str) -> None:
+    """Predict a contraction without sampling: expectation, variance, order, derivation, and sample size.
+
+    EQUATION is an einsum equation with a scalar result, such as "abc,ade,fbe,fdc->".
+    """
+    from theory_checks.predicting import from_classes, from_network
+    from theory_checks.predicting import predict as run
+    from theory_checks.tables import prediction_table
+
+    pairs = dict(_pair(text) for text in dims)
+    if network is None:
+        quantity = from_classes(equation, classes, pairs)
+    else:
+        if pairs:
+            raise InputError("dim is given together with network, whose width is n, expected one of them")
+        quantity = from_network(equation, network, depth)
+    try:
+        given = [int(size) for size in sizes.split(",")]
+    except ValueError:
+        raise InputError(f"n is {sizes!r}, expected sizes separated by commas, such as 16,32,64") from None
+    _console().print(prediction_table(run(quantity, equation, given)))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    index, equal, size = text.partition("=")
+    if not equal or len(index.strip()) != 1 or not size.strip():
+        raise InputError(f"dim is {text!r}, expected an index letter and its size, such as a=2*n")
+    return index.strip(), size.strip()
 
 
 def _console() -> Console:

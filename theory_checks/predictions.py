@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from randtensor import Bound, Order, Quantity, Scale, Term, parse_bound
+from randtensor import Bound, Expansion, Order, Quantity, Scale, Term, parse_bound
 from randtensor.errors import InputError
 
 __all__ = ["Exact", "Identity", "NoDefiniteBound", "Prediction", "QuantileSlopes", "Tight", "Zero", "as_prediction"]
@@ -19,7 +19,7 @@ class Exact:
 
     Parameters
     ----------
-    value : a number, an order or term, or a function of the size of the only scale (of a mapping from scale names to
+    value : a number, an order, term or expansion, or a function of the size of the only scale (of a mapping from scale names to
         sizes when there are several).
     std, variance : the exact standard deviation, or variance, of one sample, given in the same way; at most one of
         them, and only for the mean. Without it the standard error is estimated from the samples, which products of many
@@ -35,6 +35,9 @@ class Exact:
     >>> import randtensor as rt
     >>> str(Exact(3 * rt.Scale("n") ** 4))
     '= 3 n^4'
+    >>> T = rt.gaussian(rt.Scale("m"), rt.Scale("n"))
+    >>> Exact(rt.einsum("ab,cb,cd,ad->", T, T, T, T).expectation()).expected({"m": 2, "n": 3})
+    36.0
     """
 
     value: Any
@@ -233,7 +236,7 @@ def as_prediction(value: Any, argument: str = "predicted") -> Prediction:
 
 def _symbolic(value: Any) -> bool:
     """Whether the value says in writing what it is: orders, terms and expansions are callable too."""
-    return isinstance(value, Order | Scale | Term) or type(value).__name__ == "Expansion"
+    return isinstance(value, Order | Scale | Term | Expansion)
 
 
 def _is_number(value: Any) -> bool:
@@ -261,7 +264,7 @@ def _check_quantiles(quantiles: Any) -> None:
 
 
 def _value_at(name: str, value: Any, sizes: Mapping[str, int], least: float = -math.inf) -> float:
-    if isinstance(value, Order | Scale | Term):
+    if _symbolic(value):
         names = {scale.name for scale in value.scales}
         found: Any = value.evaluate({key: size for key, size in sizes.items() if key in names})
     elif callable(value):

@@ -16,9 +16,10 @@ from theory_checks.results import Result
 
 if TYPE_CHECKING:
     from theory_checks.loading import Loaded
+    from theory_checks.predicting import TextPrediction
     from theory_checks.verification import Report
 
-__all__ = ["claims_table", "plain_text", "render_report"]
+__all__ = ["claims_table", "plain_text", "prediction_table", "render_report"]
 
 _WIDE = 140  # columns from which sizes and samples have columns of their own
 _NARROW = 72  # columns below which a table would be all hyphens
@@ -53,6 +54,38 @@ def claims_table(loaded: Loaded) -> Table:
         control = " (negative control)" if claim.expect == "refuted" and claim.source != "negative control" else ""
         table.add_row(*(Text(cell) for cell in (claim.id, claim.name, _predicted(claim), claim.source + control)))
     return table
+
+
+def prediction_table(prediction: TextPrediction) -> Group:
+    """What is predicted of a contraction, its derivation, and the samples that would resolve it."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("", overflow="fold")
+    table.add_row("contraction", Text(prediction.equation, style="bold"))
+    for name, value in (("expectation", prediction.expectation), ("variance", prediction.variance)):
+        if value is not None:
+            table.add_row(name, Text(str(value)))
+    if prediction.obstacle is not None:
+        table.add_row("not exact", Text(prediction.obstacle))
+    derivation = prediction.derivation
+    table.add_row("typical size", Text(f"{derivation.bound}, {derivation.kind}"))
+    steps = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("factor", "rule", "order", "source"):
+        steps.add_column(column, overflow="fold")
+    for step in derivation.steps:
+        steps.add_row(*(Text(str(cell)) for cell in (step.factor, step.rule, step.order, step.source)))
+    return Group(table, steps, Text(_resolving(prediction)))
+
+
+def _resolving(prediction: TextPrediction) -> str:
+    sizes = ", ".join(map(str, prediction.sizes))
+    if prediction.samples is None:
+        return "samples: unknown, for want of an exact variance"
+    if prediction.samples == 0:
+        return "samples: one, since nothing fluctuates"
+    count = max(prediction.samples, 2)
+    what = f"the exponent of the {prediction.statistic} to +-0.015 (one sigma)"
+    return f"samples: {count} at each of the sizes {sizes} resolve {what}"
 
 
 def _table(results: Sequence[Result], width: int) -> Table:

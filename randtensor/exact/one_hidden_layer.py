@@ -13,32 +13,17 @@ by the chain rule: moving along the gradient at x_1 changes z_i(x_0) by n^{-1/2}
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from fractions import Fraction
 from math import factorial, sqrt
 from typing import Any
 
-import numpy as np
-
-from randtensor.errors import ActivationError, InputError
+from randtensor.errors import ActivationError, ExactError, InputError
+from randtensor.exact._integrals import Monomial, PreActivations, gaussian_integrals
+from randtensor.exact.neurons import UnitPolynomial, readout_moment, times
 from randtensor.programs.activations import Activation, get_activation
 from randtensor.random_function import check_input
 
 __all__ = ["OneHiddenLayer"]
-
-Array = np.ndarray
-
-#: A polynomial in the read-out weight v: values over the grid by power.
-Powers = dict[int, Array]
-
-#: Half-width of the integration grid in standard deviations: the weight beyond it is below 1e-55.
-REACH = 16.0
-
-#: Grid points per direction, doubled until two grids agree.
-NODES = (128, 256, 512, 1024, 2048)
-
-#: Agreement asked for, relative to the integral of the absolute value.
-AGREEMENT = 1e-10
 
 
 class OneHiddenLayer:
@@ -58,8 +43,8 @@ class OneHiddenLayer:
 
     Notes
     -----
-    Integrals are trapezoidal sums, which converge exponentially for analytic integrands; the grid is refined until two
-    grids agree to a relative 1e-10.
+    Integrals of smooth activations are trapezoidal sums, which converge exponentially for analytic integrands; the grid
+    is refined until two grids agree to a relative 1e-10.
 
     Examples
     --------
@@ -77,24 +62,18 @@ class OneHiddenLayer:
             raise InputError(
                 f"x0 and x1 have shapes {first.shape} and {second.shape}, expected non-zero vectors of one length"
             )
-        self.k00, self.k01, self.k11 = (
-            float(a @ b) / first.size for a, b in ((first, first), (first, second), (second, second))
-        )
+        self._points = PreActivations([first, second], Fraction(1, first.size))
+        self.k00, self.k01, self.k11 = (float(self._points.covariance(*pair)) for pair in ((0, 0), (0, 1), (1, 1)))
         self._readout = readout
 
     def mean(self, d: int, n: float) -> float:
         """E C^{0,d} at width n."""
-        return float(n ** (-(d - 1) / 2) / factorial(d) * self._expect(d, partial(self._closed, d)))
+        return float(n ** (-(d - 1) / 2) / factorial(d) * self._expect(self._moved(d, d)))
 
     def variance(self, d: int, n: float) -> float:
         """Var C^{0,d} at width n."""
-
-        def square(p: list[Array], q: list[Array]) -> Powers:
-            terms = self._closed(d, p, q)
-            return _product(terms, terms)
-
-        mean = self._expect(d, partial(self._closed, d))
-        return float(n**-d / factorial(d) ** 2 * (self._expect(d, square) - mean**2))
+        terms = self._moved(d, d)
+        return float(n**-d / factorial(d) ** 2 * (self._expect(times(terms, terms)) - self._expect(terms) ** 2))
 
     def rms(self, d: int, n: float) -> float:
         """Root mean square of C^{0,d} at width n."""
@@ -102,69 +81,33 @@ class OneHiddenLayer:
 
     def vector_rms(self, d: int, n: float) -> float:
         """Root mean square of the Euclidean length of C^{1,d} at width n."""
+        readout: UnitPolynomial = {(d, _monomial(d, d)): self.k01**d}
+        hidden = self._moved(d, d + 1)
+        squares = self._expect(times(readout, readout)) + self.k00 * self._expect(times(hidden, hidden))
+        return float(n ** (-d / 2) / factorial(d) * sqrt(squares))
 
-        def square(p: list[Array], q: list[Array]) -> Powers:
-            step = q[1] * self.k01
-            readout: Powers = {d: p[d] * step**d}
-            hidden: Powers = {d + 1: p[d + 1] * step**d}
-            if d:
-                hidden[d - 1] = d * p[d] * q[0] * step ** (d - 1)
-            total = _product(readout, readout)
-            for power, values in _product(hidden, hidden).items():
-                total[power] = total.get(power, 0.0) + self.k00 * values
-            return total
-
-        return float(n ** (-d / 2) / factorial(d) * sqrt(self._expect(d + 1, square)))
-
-    def _closed(self, d: int, p: list[Array], q: list[Array]) -> Powers:
-        """X as a polynomial in v: coefficients by power."""
-        step = q[1] * self.k01
-        terms: Powers = {d + 1: p[d] * step**d}
+    def _moved(self, d: int, k: int) -> UnitPolynomial:
+        """phi^(k-d)(z(x_0)) v after d derivatives along the gradient at x_1."""
+        terms: UnitPolynomial = {(d + 1, _monomial(k, d)): self.k01**d}
         if d:
-            terms[d - 1] = d * p[d - 1] * q[0] * step ** (d - 1)
+            terms[d - 1, _monomial(k - 1, d - 1, 1)] = d * self.k01 ** (d - 1)
         return terms
 
-    def _expect(self, order: int, integrand: Callable[[list[Array], list[Array]], Powers]) -> float:
-        """Expectation over v and over the Gaussian pair (z(x_0), z(x_1)).
-
-        ``integrand`` maps derivatives of phi at both inputs, up to ``order``, to coefficients by power of v.
-        """
-        previous = None
-        for nodes in NODES:
-            points = np.linspace(-REACH, REACH, nodes)
-            weights = np.exp(-(points**2) / 2)
-            weights /= weights.sum()
-            z0 = sqrt(self.k00) * points[:, None]
-            spread = sqrt(max(self.k11 - self.k01**2 / self.k00, 0.0))
-            z1 = self.k01 / sqrt(self.k00) * points[:, None] + spread * points[None, :]
-            derivatives = (self._derivatives(z0, order), self._derivatives(z1, order))
-            value = size = 0.0
-            for power, terms in integrand(*derivatives).items():
-                moment, terms = self._readout_moment(power), np.broadcast_to(terms, (nodes, nodes))
-                value += moment * float(weights @ terms @ weights)
-                size += abs(moment) * float(weights @ np.abs(terms) @ weights)
-            # Two grids can agree by missing the activation altogether: its scale, which is 1, has to be resolved too.
-            resolved = 2 * REACH / nodes * sqrt(max(self.k00, self.k11)) < 1.0
-            if previous is not None and resolved and abs(value - previous) <= AGREEMENT * size:
-                return value
-            previous = value
-        raise InputError(
-            f"the inputs have mean squares {self.k00:g} and {self.k11:g}, for which the integrals of "
-            f"{self.activation.name!r} do not converge: expected shorter inputs"
-        )
-
-    def _derivatives(self, z: Array, order: int) -> list[Array]:
-        return [factorial(k) * c for k, c in enumerate(self.activation.taylor(z, max(order, 1)))]
-
-    def _readout_moment(self, power: int) -> float:
-        if self._readout is not None:
-            return float(self._readout.moment(power)) if power else 1.0
-        return 0.0 if power % 2 else float(np.prod(np.arange(power - 1, 0, -2)))
+    def _expect(self, polynomial: UnitPolynomial) -> float:
+        """Expectation over v and over the Gaussian pair (z(x_0), z(x_1))."""
+        moments = {power: readout_moment(self._readout, power) for power, _ in polynomial}
+        needed = [monomial for power, monomial in polynomial if moments[power]]
+        # Inputs that are too long are refused for every d, also where the integrals vanish by symmetry.
+        needed += [((0, 0, 2),), ((1, 0, 2),)]
+        try:
+            integrals = gaussian_integrals(self.activation, self._points, needed)
+        except ExactError as error:
+            raise InputError(str(error)) from error
+        terms = (weight * moments[p] * integrals[f] for (p, f), weight in polynomial.items() if moments[p])
+        return float(sum(terms))
 
 
-def _product(left: Powers, right: Powers) -> Powers:
-    result: Powers = {}
-    for a, x in left.items():
-        for b, y in right.items():
-            result[a + b] = result.get(a + b, 0.0) + x * y
-    return result
+def _monomial(k: int, slopes: int, values: int = 0) -> Monomial:
+    """P_k Q_1^slopes Q_0^values."""
+    factors = ((0, k, 1), (1, 0, values), (1, 1, slopes))
+    return tuple(factor for factor in factors if factor[2])

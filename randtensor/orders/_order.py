@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, NoReturn, overload
+from typing import TYPE_CHECKING, overload
 
 from randtensor.errors import OrderError
 from randtensor.orders._asymptotic import Asymptotic, Monomials, monomials_of
@@ -200,7 +200,9 @@ class Order(Asymptotic):
 
     __radd__ = __add__
 
-    def __sub__(self, other: object) -> NoReturn:
+    def __sub__(self, other: Asymptotic | Number) -> Order:
+        if not (isinstance(other, Asymptotic) or is_number(other)):
+            return NotImplemented
         raise OrderError(f"a difference with the order {self} may cancel, so it has no order: bound it by the sum")
 
     __rsub__ = __sub__

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NoReturn
 
 from randtensor.errors import OrderError
 from randtensor.orders._asymptotic import Asymptotic
@@ -102,7 +101,9 @@ class Term(Asymptotic):
 
     __radd__ = __add__
 
-    def __sub__(self, other: object) -> NoReturn:
+    def __sub__(self, other: Asymptotic | Number) -> Term:
+        if not (isinstance(other, Asymptotic) or is_number(other)):
+            return NotImplemented
         raise OrderError(f"a difference with the term {self} may cancel, so it has no order: bound it by the sum")
 
     __rsub__ = __sub__

@@ -1,0 +1,8 @@
+"""Expansions: exact finite sums of coefficients times growth, their quotients, and remainders.
+
+The rules, with their reasons, are in ``docs/expansions.md``.
+"""
+
+from randtensor.expansions._expansion import Expansion
+
+__all__ = ["Expansion"]

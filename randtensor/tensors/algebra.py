@@ -1,0 +1,351 @@
+"""Tensors made of others: sums, multiples, transposes, conjugates, real parts and elementwise functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cached_property, reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from randtensor.dimensions import check_factor, evaluate_factor, factor_text, reciprocal, scale_names
+from randtensor.errors import ExactError, ShapeError
+from randtensor.orders import Order
+from randtensor.programs.activations import Activation, get_activation
+from randtensor.quantity import Draw, Sizes
+from randtensor.tensors.base import DenseTensor, require_same_dimensions
+from randtensor.tensors.growth import HALF, entries_order, factor_order, flat_order
+
+if TYPE_CHECKING:
+    from randtensor.exact.diagrams import Diagram, Network
+
+__all__ = ["Conjugate", "Elementwise", "Expression", "Real", "Scaled", "Sum", "Transposed", "inverse"]
+
+Array = np.ndarray
+
+
+class Expression(DenseTensor):
+    """A tensor made of others; equal operands are one random variable."""
+
+    #: what the tensors are put together by, in messages and fingerprints
+    symbol = ""
+
+    def __init__(self, operands: Sequence[DenseTensor], shape: Sequence[Any], factors: Sequence[Any] = ()) -> None:
+        super().__init__(shape, self.symbol)
+        self.operands = tuple(operands)
+        names = {name for operand in operands for name in operand.scale_names}
+        self.scale_names = tuple(sorted(names | {*self.scale_names, *scale_names(factors)}))
+
+    @property
+    def is_complex(self) -> bool:
+        return any(operand.is_complex for operand in self.operands)
+
+    def occurrences(self) -> tuple[DenseTensor, ...]:
+        return tuple(leaf for operand in self.operands for leaf in operand.occurrences())
+
+    def block_length(self, sizes: Sizes) -> int:
+        return min(super().block_length(sizes), *(operand.block_length(sizes) for operand in self.operands))
+
+    def structure(self, parts: Sequence[str]) -> str:
+        """The expression as text, with a text for each operand."""
+        return f"{self.symbol}({', '.join(parts)})"
+
+    @property
+    def fingerprint(self) -> str:
+        leaves = self.occurrences()
+        numbers = {id(leaf): number for number, leaf in enumerate(dict.fromkeys(leaves))}
+        text = self.structure([operand.fingerprint for operand in self.operands])
+        # A + A and A + B have one structure; which leaves agree tells them apart.
+        return text if len(numbers) == len(leaves) else f"{text}@{','.join(str(numbers[id(leaf)]) for leaf in leaves)}"
+
+    def describe(self) -> str:
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return self.structure([repr(operand) for operand in self.operands])
+
+
+class Sum(Expression):
+    """The sum of tensors of one shape."""
+
+    symbol = "+"
+
+    def __init__(self, operands: Sequence[DenseTensor]) -> None:
+        for operand in operands[1:]:
+            require_same_dimensions(operands[0], operand, "sum")
+        super().__init__(operands, operands[0].dimensions)
+
+    def structure(self, parts: Sequence[str]) -> str:
+        return f"({' + '.join(parts)})"
+
+    def evaluate(self, draw: Draw) -> Array:
+        return np.asarray(reduce(np.add, [operand.evaluate(draw) for operand in self.operands]))
+
+    def diagram(self) -> Diagram:
+        return reduce(lambda a, b: a + b, [operand.diagram() for operand in self.operands])
+
+    # Norms of a sum: the largest one, by the triangle inequality; attained unless the summands cancel.
+
+    @property
+    def frobenius_order(self) -> Order:
+        return reduce(lambda a, b: a + b, [operand.frobenius_order for operand in self.operands])
+
+    @property
+    def injective_order(self) -> Order:
+        return reduce(lambda a, b: a + b, [operand.injective_order for operand in self.operands])
+
+    @property
+    def nuclear_order(self) -> Order:
+        return reduce(lambda a, b: a + b, [operand.nuclear_order for operand in self.operands])
+
+    def _flattening(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Order:
+        return reduce(lambda a, b: a + b, [operand.flattening_order(rows) for operand in self.operands])
+
+
+class Scaled(Expression):
+    """A tensor times a number, an order, a term or an expansion."""
+
+    symbol = "*"
+
+    def __init__(self, operand: DenseTensor, factor: Any) -> None:
+        self.factor: Any = factor if _is_expansion(factor) else check_factor(factor)
+        super().__init__([operand], operand.dimensions, [self.factor])
+        if _is_expansion(factor):
+            self.scale_names = tuple(sorted({*self.scale_names, *factor.scale_names}))
+
+    def structure(self, parts: Sequence[str]) -> str:
+        text = f"({self.factor})" if _is_expansion(self.factor) else factor_text(self.factor)
+        return f"{text}*{parts[0]}"
+
+    def __repr__(self) -> str:
+        text = "-" if self.factor == -1 else f"({self.factor})*" if _is_expansion(self.factor) else f"{self.factor}*"
+        return f"{text}{self.operands[0]!r}"
+
+    def evaluate(self, draw: Draw) -> Array:
+        if _is_expansion(self.factor):
+            factor = self.factor.evaluate({name: draw.sizes[name] for name in self.factor.scale_names})
+        else:
+            factor = evaluate_factor(self.factor, draw.sizes)
+        return np.asarray(self.operands[0].evaluate(draw) * factor)
+
+    def diagram(self) -> Diagram:
+        diagram: Diagram = self.operands[0].diagram() * exact_factor(self.factor)
+        return diagram
+
+    @property
+    def frobenius_order(self) -> Order:
+        return factor_order(self.factor) * self.operands[0].frobenius_order
+
+    @property
+    def injective_order(self) -> Order:
+        return factor_order(self.factor) * self.operands[0].injective_order
+
+    @property
+    def nuclear_order(self) -> Order:
+        return factor_order(self.factor) * self.operands[0].nuclear_order
+
+    def _flattening(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Order:
+        return factor_order(self.factor) * self.operands[0].flattening_order(rows)
+
+
+class _SameNorms(Expression):
+    """An expression whose norms grow as those of its only operand."""
+
+    @property
+    def frobenius_order(self) -> Order:
+        return self.operands[0].frobenius_order
+
+    @property
+    def injective_order(self) -> Order:
+        return self.operands[0].injective_order
+
+    @property
+    def nuclear_order(self) -> Order:
+        return self.operands[0].nuclear_order
+
+    def _flattening(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Order:
+        return self.operands[0].flattening_order(rows)
+
+
+class Transposed(_SameNorms):
+    """A tensor with its indices in another order."""
+
+    symbol = "transpose"
+
+    def __init__(self, operand: DenseTensor, axes: tuple[int, ...]) -> None:
+        self.axes = axes
+        super().__init__([operand], [operand.dimensions[axis] for axis in axes])
+
+    def structure(self, parts: Sequence[str]) -> str:
+        return f"{parts[0]}.transpose{self.axes}"
+
+    def evaluate(self, draw: Draw) -> Array:
+        return self.operands[0].evaluate(draw).transpose(0, *(axis + 1 for axis in self.axes))
+
+    def diagram(self) -> Diagram:
+        return self.operands[0].diagram().transpose(self.axes)
+
+    def _flattening(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Order:
+        return self.operands[0].flattening_order(tuple(self.axes[row] for row in rows))
+
+
+class Conjugate(_SameNorms):
+    """The complex conjugate of a tensor."""
+
+    symbol = "conj"
+
+    def __init__(self, operand: DenseTensor) -> None:
+        super().__init__([operand], operand.dimensions)
+
+    def conj(self) -> DenseTensor:
+        return self.operands[0]
+
+    def evaluate(self, draw: Draw) -> Array:
+        return np.asarray(np.conj(self.operands[0].evaluate(draw)))
+
+    def diagram(self) -> Diagram:
+        return self.operands[0].diagram().conjugate()
+
+
+class Real(_SameNorms):
+    """The real part of a complex tensor; made by ``T.real``."""
+
+    symbol = "real"
+
+    def __init__(self, operand: DenseTensor) -> None:
+        super().__init__([operand], operand.dimensions)
+
+    @property
+    def is_complex(self) -> bool:
+        return False
+
+    def evaluate(self, draw: Draw) -> Array:
+        return np.asarray(np.real(self.operands[0].evaluate(draw)))
+
+    def diagram(self) -> Diagram:
+        diagram = self.operands[0].diagram()
+        return (diagram + diagram.conjugate()) * Fraction(1, 2)
+
+
+class Elementwise(Expression):
+    """A function of every entry of a real tensor; made by ``rt.apply`` or ``rt.tanh`` and its like.
+
+    Raises
+    ------
+    ShapeError : the tensor is complex.
+    """
+
+    symbol = "elementwise"
+
+    def __init__(self, activation: str | Activation, operand: DenseTensor) -> None:
+        self.activation = get_activation(activation)
+        if operand.is_complex:
+            raise ShapeError(
+                f"elementwise {self.activation.name} of {operand!r} has complex entries, expected real ones"
+            )
+        super().__init__([operand], operand.dimensions)
+
+    def structure(self, parts: Sequence[str]) -> str:
+        return f"elementwise {self.activation.name} of {parts[0]}"
+
+    def evaluate(self, draw: Draw) -> Array:
+        return np.asarray(self.activation(self.operands[0].evaluate(draw)))
+
+    def diagram(self) -> Diagram:
+        """As a function of i.i.d. entries, or as a sum of entrywise powers; see `DenseTensor.diagram`."""
+        from randtensor.exact.diagrams import Diagram, contract, ones
+        from randtensor.exact.laws import polynomial_coefficients
+
+        if self._marked is not None:
+            return Diagram((self._marked,))
+        coefficients = polynomial_coefficients(self.activation)
+        if coefficients is None:
+            raise ExactError(
+                f"{self!r} has no exact structure, expected a function of i.i.d. entries with a numerical factor, "
+                f"or a polynomial"
+            )
+        base, axes = self.operands[0].diagram(), tuple(range(self.ndim))
+        parts = [
+            (contract([axes] * k, axes, [base] * k) if k else ones(self.dimensions)) * c
+            for k, c in enumerate(coefficients)
+            if c
+        ]
+        return reduce(lambda a, b: a + b, parts, Diagram(()))
+
+    @cached_property
+    def _marked(self) -> Network | None:
+        """The network of a function of single entries of one element; None for anything else."""
+        from randtensor.exact import elements
+        from randtensor.exact.laws import Function
+
+        networks = self.operands[0].diagram().networks
+        network = networks[0] if len(networks) == 1 else None
+        scale = _constant(network.coefficient) if network else None
+        if network is None or scale is None or len(network.nodes) != 1:
+            return None
+        (node,) = network.nodes
+        if sorted(network.free) != sorted(set(node.labels)) or len(set(node.labels)) < len(node.labels):
+            return None
+        one = network.coefficient**0
+        if isinstance(node.element, elements.Fixed) and node.mark is None:
+            entries = self.activation(node.element.entries * float(scale))
+            node = node._replace(element=elements.Fixed(repr(self), entries))
+            return replace(network, coefficient=one, nodes=(node,))
+        if getattr(node.element, "law", None) is None or not isinstance(node.mark, Function | None):
+            return None
+        return replace(
+            network, coefficient=one, nodes=(node._replace(mark=Function(self.activation, scale, node.mark)),)
+        )
+
+    def _cumulants(self, norm: str) -> tuple[float, float]:
+        """Mean and variance of an entry, where the entries are i.i.d. with finite fourth moments."""
+        node = self._marked.nodes[0] if self._marked is not None else None
+        law = getattr(node.element, "law", None) if node is not None else None
+        if node is None or law is None:
+            raise self._unknown(norm)
+        numbers = [law.moment((node.mark,) * 4), *(law.cumulant((node.mark,) * k) for k in (1, 2))]
+        if not all(isinstance(number, Fraction | float) for number in numbers):
+            raise self._unknown(norm)
+        mean, variance = (float(k) if abs(k) > 1e-12 else 0.0 for k in numbers[1:])
+        return mean, variance
+
+    # Independent entries with finite fourth moments (Latala 2005), and a mean, which is a tensor of rank one.
+
+    @property
+    def frobenius_order(self) -> Order:
+        if self.activation.name == "abs":
+            return self.operands[0].frobenius_order
+        mean, variance = self._cumulants("Frobenius norm")
+        return factor_order(mean or variance) * entries_order(self.dimensions) ** HALF
+
+    def _flattening(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Order:
+        mean, variance = self._cumulants(f"operator norm with rows {rows}")
+        rank_one = factor_order(mean) * entries_order(self.dimensions) ** HALF
+        return rank_one + factor_order(variance) * flat_order(self.dimensions, rows, columns)
+
+
+def inverse(factor: Any) -> Any:
+    """One over a factor."""
+    return 1 / factor if _is_expansion(factor) else reciprocal(factor)
+
+
+def exact_factor(factor: Any) -> Any:
+    """A factor as it enters exact expectations: decimals such as 0.1 are the fractions they were written as."""
+    from randtensor.exact.numbers import exact_number
+
+    return exact_number(factor) if isinstance(factor, int | float | Fraction) else factor
+
+
+def _constant(coefficient: Any) -> Fraction | float | None:
+    if coefficient.scale_names:
+        return None
+    value: Fraction | float = coefficient.exact({})
+    return value
+
+
+def _is_expansion(factor: Any) -> bool:
+    from randtensor.expansions import Expansion
+
+    return isinstance(factor, Expansion)

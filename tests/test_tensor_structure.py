@@ -1,0 +1,224 @@
+"""Exact structure of random tensors, their algebra, and the growth of their norms.
+
+Norms are measured on fixed seeds and concentrate: the tolerance is far beyond their fluctuations.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy import stats
+from tensor_families import FAMILIES, A, m, n, sample
+
+import randtensor as rt
+import randtensor.tensors as tensors
+from randtensor.exact import elements
+from randtensor.exact.diagrams import Sector
+from randtensor.exact.laws import Function
+from randtensor.quantity import Draw
+
+# Structure
+
+
+def networks(tensor):
+    return tensor.diagram().networks
+
+
+def test_diagrams_have_the_free_indices_of_the_tensor():
+    for tensor in FAMILIES.values():
+        for network in networks(tensor):
+            assert len(network.free) == tensor.ndim
+            for label, dimension in zip(network.free, tensor.dimensions, strict=True):
+                inner = network.labels[label]
+                whole = (
+                    inner.dimension
+                    if inner.sector is None
+                    else sum(Fraction(d.coefficient) for d in inner.sector[0]) * n
+                )
+                assert whole == dimension
+            for node in network.nodes:
+                sizes = [network.labels[label].dimension for label in node.labels]
+                assert str(sizes) == str(list(node.element.dimensions))
+
+
+def test_equal_objects_are_one_element_and_others_are_not():
+    g, h = tensors.gaussian(n, n), tensors.gaussian(n, n)
+    (one,), (other,) = networks(g), networks(h)
+    assert one.nodes[0].element is networks(2 * g.T)[0].nodes[0].element
+    assert one.nodes[0].element is not other.nodes[0].element
+    assert networks(2 * g.T)[0].free == (1, 0) and networks(2 * g.T)[0].coefficient == 2
+    wishart = networks(tensors.wishart(n, m, field="complex"))[0]
+    assert [node.mark for node in wishart.nodes] == [None, elements.CONJUGATE]
+    assert wishart.nodes[0].element is wishart.nodes[1].element and len(wishart.labels) == 3
+    cp = networks(tensors.cp(n, n, n, rank=m, symmetric=True))[0]
+    assert len({node.element for node in cp.nodes}) == 1 and len({node.labels[1] for node in cp.nodes}) == 1
+    assert len(networks(tensors.cp(n, n, rank=5, factors="sphere"))) == 5
+    with pytest.raises(rt.ExactError, match=r"rank of cp.* is n, expected at most 64 for exact expectations"):
+        tensors.cp(n, n, rank=n, factors="sphere").diagram()
+
+
+def test_gaussian_diagrams_carry_their_symmetries():
+    def element(tensor):
+        return networks(tensor)[0].nodes[0].element
+
+    assert element(tensors.goe(n)).permutations == ((0, 1), (1, 0)) and not element(tensors.goe(n)).is_hermitian
+    assert element(tensors.gue(n)).permutations == ((1, 0),) and element(tensors.gue(n)).is_hermitian
+    assert element(tensors.symmetric_gaussian(n, 3)).normalization == 6
+    assert element(tensors.ginibre(n, field="complex")).is_complex
+    assert np.array_equal(element(FAMILIES["correlated"]).covariances[0].entries, A)
+    assert networks(tensors.gaussian(n, std=0.1))[0].coefficient == Fraction(1, 10)
+    assert networks(tensors.gaussian(n, std=n**-0.5))[0].coefficient == n**-0.5
+    assert element(tensors.haar(n, "special unitary")).special and element(tensors.haar(n)).group == "orthogonal"
+
+
+def test_blocks_are_sectors():
+    parts = networks(tensors.block(tensors.gaussian(n, 2), tensors.gaussian(2 * n, 3)))
+    assert [part.labels[part.free[1]].sector for part in parts] == [Sector((2, 3), 0), Sector((2, 3), 1)]
+    inner = tensors.block(tensors.goe(n), tensors.goe(2 * n))
+    nested = networks(tensors.block(inner, tensors.haar(3 * n)))
+    assert [part.labels[part.free[0]].sector.block for part in nested] == [0, 1, 2]
+    assert len(rt.einsum("ab,ab->", inner, inner).diagram().networks) == 2
+    with pytest.raises(rt.ExactError, match="is made of blocks itself, expected a tensor without them"):
+        tensors.block(2 * inner, inner).diagram()
+
+
+def test_functions_are_marks_of_entries_or_powers():
+    g = tensors.gaussian(n, n, std=0.5)
+    mark = networks(rt.tanh(2 * g.T))[0].nodes[0].mark
+    assert isinstance(mark, Function) and mark.scale == 1 and networks(rt.tanh(g.T))[0].free == (1, 0)
+    nested = networks(rt.relu(3 * rt.tanh(g)))[0].nodes[0].mark
+    assert str(nested) == "relu(3 tanh(1/2 x))"
+    powers = networks(rt.square(tensors.goe(n, std=n**-0.5)))
+    assert len(powers) == 1 and len(powers[0].nodes) == 2 and powers[0].coefficient == n**-1
+    assert len(networks(rt.square(tensors.goe(n) + tensors.identity(n)))) == 4
+    entries = networks(rt.tanh(tensors.fixed([[1.0, 2.0]])))[0].nodes[0].element.entries
+    assert np.allclose(entries, np.tanh([[1.0, 2.0]]))
+    three = tensors.identity(n, 3)
+    diagonal = rt.einsum("cd,cde,eab->ab", tensors.gaussian(n, n), three, three)
+    for tensor in (tensors.goe(n), tensors.gaussian(n, std=n**-0.5), tensors.sphere(n), diagonal):
+        with pytest.raises(rt.ExactError, match=r"elementwise tanh of .* has no exact structure"):
+            rt.tanh(tensor).diagram()
+    with pytest.raises(rt.ShapeError, match=r"elementwise tanh of gue.* has complex entries, expected real ones"):
+        rt.tanh(tensors.gue(n))
+
+
+# Algebra
+
+
+def test_algebra_is_that_of_arrays():
+    g, u, k = tensors.gaussian(n, n), tensors.gue(n), tensors.iid("exponential", n, n)
+    cases = [
+        (g + k, lambda a, b, c: a + c),
+        (g - k, lambda a, b, c: a - c),
+        (-g / 2, lambda a, b, c: -a / 2),
+        (n**-0.5 * g * 3, lambda a, b, c: 3 * a / 2),
+        (g * (2 * n), lambda a, b, c: 8 * a),
+        (g.T + u.conj() - 2 * u, lambda a, b, c: a.swapaxes(1, 2) + b.conj() - 2 * b),
+        (sum([g, k, g]), lambda a, b, c: 2 * a + c),
+        (rt.tanh(g) + rt.square(k) / n, lambda a, b, c: np.tanh(a) + c**2 / 4),
+        (rt.apply("leaky_relu(0.5)", g - g), lambda a, b, c: 0 * a),
+        (u.conj().conj().transpose(1, 0), lambda a, b, c: b.swapaxes(1, 2)),
+        (rt.expansions.Expansion.of(n) / (n + 1 * rt.expansions.Expansion.of(1)) * 1 * g, lambda a, b, c: 0.8 * a),
+    ]
+    with Draw({"n": 4}, 2, np.random.default_rng(0)) as draw:
+        arrays = [tensor.evaluate(draw) for tensor in (g, u, k)]
+        for tensor, expected in cases:
+            assert isinstance(tensor, tensors.DenseTensor)
+            assert np.allclose(tensor.evaluate(draw), expected(*arrays)), repr(tensor)
+    assert g.conj() is g and g.T.T.sample(3, rng=0).shape == (1, 3, 3) and g.transpose(0, 1) is g
+    cube = tensors.gaussian(2, 3, 4)
+    assert cube.T.shape == (4, 3, 2) and cube.transpose(1, 2, 0).dimensions == (3, 4, 2)
+    assert (2 * g).scale_names == ("n",) and (m * g).scale_names == ("m", "n")
+
+
+def test_fingerprints_tell_structures_apart():
+    g, h = tensors.gaussian(n, n), tensors.gaussian(n, n)
+    expressions = [g, g + g, g + h, g - h, g * 2, g / n, g.T, rt.tanh(g), rt.sin(g), tensors.block(g, g)]
+    assert len({e.fingerprint for e in expressions}) == len(expressions)
+    assert (g + h).fingerprint == (h + g).fingerprint and (2 * g).fingerprint == (g * 2.0).fingerprint
+    assert len({tensor.fingerprint for tensor in FAMILIES.values()}) == len(FAMILIES)
+    assert repr(g / 2 - tensors.goe(n)) == "(1/2*gaussian(n, n) + -goe(n, n))"
+    assert g.fingerprint == "gaussian(n, n)*1.0" and tensors.haar(n).fingerprint == "haar(n, n)"
+
+
+def test_complex_tensors_are_no_parameters():
+    for tensor in (tensors.complex_gaussian(3), tensors.fixed([1j, 2.0, 3.0])):
+        with pytest.raises(rt.ShapeError, match="is complex, expected a real tensor as a parameter of a program"):
+            rt.program(u=tensor)(lambda p, x: rt.sum(p.u))([1.0]).sample()
+    f = rt.program(u=tensors.sphere(n), B=tensors.block(tensors.goe(n), tensors.goe(n)).operands[0])(
+        lambda p, x: p.u @ (p.B @ p.u)
+    )
+    assert np.isfinite(f([1.0]).sample(4, 3, rng=0)).all()
+
+
+# Norms
+
+
+def nuclear(x):
+    return np.linalg.svd(x, compute_uv=False).sum(axis=-1)
+
+
+GROWING = {
+    "gaussian": tensors.gaussian(n, 4 * n, std=n**-0.5),
+    "thin": tensors.gaussian(n, 3),
+    "flattened": tensors.gaussian(n, n**0.5, n**0.5),
+    **{k: FAMILIES[k] for k in ("goe", "gue", "haar", "unitary", "wishart", "symmetric cp", "iid", "block")},
+    "broad wishart": tensors.wishart(n, n**1.5),
+    "sphere": tensors.sphere(n, n**0.5),
+    "cp": tensors.cp(n, n, rank=3),
+    "high rank": tensors.cp(n, n, rank=n**1.5, factors="sphere"),
+    "high symmetric rank": tensors.cp(n, n, rank=n**1.5, factors="sphere", symmetric=True),
+    "constant": tensors.constant(n**-1, n, n),
+    "identity": tensors.identity(n),
+    "spiked": tensors.spiked(tensors.goe(n), n),
+    "sparse": tensors.sparse("rademacher", n, n, density=n**-0.25),
+    "skewed": tensors.iid(stats.expon(), n, n),
+    "tanh": rt.tanh(tensors.gaussian(n, n)),
+    "relu": rt.relu(tensors.gaussian(n, n)),
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_norms_grow_as_they_say(name):
+    """Over a factor 16 in n the ratio of norm and order moves by less than 16^0.2, for norms that concentrate."""
+    tensor, ratios = GROWING[name], []
+    for size in (16, 256):
+        values = sample(tensor, 3, size, seed=8)
+        values = values.reshape(3, size, -1) if tensor.ndim > 2 else values
+        measured = {
+            "frobenius": np.sqrt((np.abs(values) ** 2).sum(axis=(1, 2))).mean(),
+            "flattening": np.linalg.norm(values, 2, axis=(1, 2)).mean(),
+        }
+        orders = {"frobenius": tensor.frobenius_order, "flattening": tensor.flattening_order((0,))}
+        if tensor.ndim == 2 and name not in ("high rank", "high symmetric rank", "symmetric cp", "tanh", "relu"):
+            measured["nuclear"], orders["nuclear"] = nuclear(values).mean(), tensor.nuclear_order
+        ratios.append({kind: measured[kind] / orders[kind](n=size) for kind in orders})
+    for kind in ratios[0]:
+        assert abs(math.log(ratios[1][kind] / ratios[0][kind])) < 0.2 * math.log(16), kind
+
+
+def test_orders_of_norms():
+    T = tensors.gaussian(n, n, n)
+    assert T.injective_order == n**0.5 and T.nuclear_order == n**2.5 and T.entry_order == 1
+    assert T.flattening_order((0,)) == n == T.flattening_order((2, 1)) and T.flattening_order(()) == n**1.5
+    assert (T / n + T).injective_order == n**0.5 and (T.T * n).nuclear_order == n**3.5
+    assert tensors.gaussian(n, m).injective_order == n**0.5 + m**0.5
+    assert tensors.identity(n, 3).injective_order == 1 and tensors.identity(n, 1).injective_order == n**0.5
+    assert tensors.spiked(T, n).injective_order == n and tensors.spiked(T, 2).injective_order == n**0.5
+    assert tensors.cp(n, n, n, rank=m).frobenius_order == m**0.5 * n**1.5
+    assert tensors.cp(n, n, n, n, rank=m, symmetric=True).frobenius_order == m**0.5 * n**2 + m * n
+    assert tensors.fixed(np.zeros(3)).frobenius_order == 0 and tensors.sphere(n).injective_order == 1
+    assert tensors.iid("rademacher", n, n, n).injective_order == n**0.5
+    for tensor, attribute in [
+        (tensors.iid("laplace", n, n, n), "injective_order"),
+        (tensors.iid("student(3)", n, n), "injective_order"),
+        (tensors.sparse("normal", n, n, density=n**-1), "injective_order"),
+        (tensors.gaussian(n, m), "nuclear_order"),
+        (tensors.cp(n, n, n, rank=n), "injective_order"),
+        (rt.tanh(tensors.goe(n)), "frobenius_order"),
+    ]:
+        with pytest.raises(rt.ExactError, match=r"no known .* norm"):
+            getattr(tensor, attribute)

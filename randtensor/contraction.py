@@ -17,7 +17,7 @@ from randtensor.quantity import Draw
 from randtensor.tensors import DenseTensor
 
 if TYPE_CHECKING:
-    from randtensor.exact.diagrams import Diagram
+    from randtensor.exact.diagrams.networks import Diagram
 
 __all__ = ["DenseContraction", "einsum"]
 
@@ -182,7 +182,7 @@ class DenseContraction(DenseTensor):
         return contract_batch(self.terms, self.output, [operand.evaluate(draw) for operand in self.operands])
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import contract
+        from randtensor.exact.diagrams.networks import contract
 
         return contract(self.terms, self.output, [operand.diagram() for operand in self.operands])
 

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import randtensor as rt
-from randtensor.exact.averages import Averages
+from randtensor.exact.diagrams.averages import Averages
 
 n, m = rt.Scale("n"), rt.Scale("m")
 

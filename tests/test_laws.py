@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import randtensor as rt
-from randtensor.exact import elements
-from randtensor.exact.laws import Function, SparseLaw, named
-from randtensor.exact.numbers import exact_number, recognised
-from randtensor.exact.scipy_laws import AffineLaw, SciPyLaw, scipy_law
+from randtensor.exact.diagrams import elements
+from randtensor.exact.laws.law import Function, SparseLaw, named
+from randtensor.exact.laws.scipy_laws import AffineLaw, SciPyLaw, scipy_law
+from randtensor.exact.rationals import exact_number, recognised
 from randtensor.programs.activations import Activation, get_activation
 
 n = rt.Scale("n")

@@ -18,8 +18,8 @@ from scipy.stats import expon, t, uniform
 
 import randtensor as rt
 from randtensor.exact import OneHiddenLayer
-from randtensor.exact._integrals import PreActivations, gaussian_integrals
-from randtensor.exact.neurons import neuron_cumulant, neuron_expectation
+from randtensor.exact.derivatives._integrals import PreActivations, gaussian_integrals
+from randtensor.exact.derivatives.neurons import neuron_cumulant, neuron_expectation
 from randtensor.expansions import Expansion
 from randtensor.networks import deep_linear, mlp, two_layer
 from randtensor.programs.activations import Activation, get_activation

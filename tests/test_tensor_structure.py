@@ -15,9 +15,9 @@ from tensor_families import FAMILIES, A, m, n, sample
 
 import randtensor as rt
 import randtensor.tensors as tensors
-from randtensor.exact import elements
-from randtensor.exact.diagrams import Sector
-from randtensor.exact.laws import Function
+from randtensor.exact.diagrams import elements
+from randtensor.exact.diagrams.networks import Sector
+from randtensor.exact.laws.law import Function
 from randtensor.quantity import Draw
 
 # Structure

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import randtensor as rt
 from randtensor.errors import ExactError
-from randtensor.exact.matchings import count_matchings, matchings
-from randtensor.exact.transfer import transfer_expectation, transfer_exponent
+from randtensor.exact.derivatives.transfer import transfer_expectation, transfer_exponent
+from randtensor.exact.haar.matchings import count_matchings, matchings
 from randtensor.expansions import Expansion
 
 n, m = rt.Scale("n"), rt.Scale("m")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import randtensor as rt
 from randtensor.errors import ExactError, InputError
-from randtensor.exact._spherical import partitions, spherical_table
-from randtensor.exact.matchings import coset_type, coset_types, count_matchings, matchings, partners
-from randtensor.exact.weingarten import Weingarten, weingarten
+from randtensor.exact.haar.matchings import coset_type, coset_types, count_matchings, matchings, partners
+from randtensor.exact.haar.spherical import partitions, spherical_table
+from randtensor.exact.haar.weingarten import Weingarten, weingarten
 from randtensor.expansions import Expansion
 
 n = rt.Scale("n")

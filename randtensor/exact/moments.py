@@ -11,11 +11,11 @@ from typing import Any
 
 from randtensor.dimensions import Dimension, check_count, evaluate_shape
 from randtensor.errors import ExactError
-from randtensor.exact.averages import Averages, Polynomial
-from randtensor.exact.diagrams import Label, Network
-from randtensor.exact.elements import CONJUGATE, Gaussian, Haar, Spherical
+from randtensor.exact.diagrams.averages import Averages, Polynomial
+from randtensor.exact.diagrams.elements import CONJUGATE, Gaussian, Haar, Spherical
+from randtensor.exact.diagrams.networks import Label, Network
+from randtensor.exact.haar.weingarten import weingarten
 from randtensor.exact.structure import Summand, summands
-from randtensor.exact.weingarten import weingarten
 from randtensor.expansions import Expansion
 from randtensor.orders import Term
 from randtensor.quantity import Quantity, Sizes, resolve_sizes
@@ -105,7 +105,7 @@ class _Moments:
 
     def cumulant_by_units(self, k: int) -> Any:
         """The cumulant of order k, multilinear in the summands; constants count in the mean only."""
-        from randtensor.exact.neurons import neuron_cumulant
+        from randtensor.exact.derivatives.neurons import neuron_cumulant
 
         total = self._at(Expansion.of(0))
         for chosen, multiplicity in _multisets(len(self.summands), k):
@@ -227,8 +227,8 @@ def derivative_expectation(contraction: Any) -> Expansion:
     ------
     ExactError : the network is outside every rule.
     """
-    from randtensor.exact.neurons import neuron_expectation
-    from randtensor.exact.transfer import transfer_expectation
+    from randtensor.exact.derivatives.neurons import neuron_expectation
+    from randtensor.exact.derivatives.transfer import transfer_expectation
 
     architecture = contraction.tensors[0].function.architecture
     if architecture is None:

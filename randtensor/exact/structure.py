@@ -13,7 +13,7 @@ from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.derivatives import DerivativeTensor
 from randtensor.dimensions import reciprocal
 from randtensor.errors import ExactError
-from randtensor.exact.diagrams import Diagram, Network, contract, ones
+from randtensor.exact.diagrams.networks import Diagram, Network, contract, ones
 from randtensor.expansions import Expansion
 from randtensor.quantity import Quantity
 from randtensor.tensors import DenseTensor

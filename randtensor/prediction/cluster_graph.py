@@ -241,7 +241,7 @@ def kind_of_bound(contraction: DerivativeContraction, found: list[FunctionClass]
 
 def _exact(contraction: DerivativeContraction, statistic: str) -> Derivation | None:
     """The order from the exact expectation; None where no such rule covers the network."""
-    from randtensor.exact.transfer import transfer_exponent
+    from randtensor.exact.derivatives.transfer import transfer_exponent
 
     plain = _without_coefficient(contraction)
     power = {"mean": Fraction(1), "variance": Fraction(1)}.get(statistic, Fraction(1, 2))

@@ -9,7 +9,7 @@ from randtensor.contraction import DenseContraction
 from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.derivatives import DerivativeTensor
 from randtensor.errors import ExactError, InputError
-from randtensor.exact.elements import Gaussian, Haar, Independent, Spherical
+from randtensor.exact.diagrams.elements import Gaussian, Haar, Independent, Spherical
 from randtensor.exact.structure import Summand, summands
 from randtensor.expansions import Expansion
 from randtensor.orders import Bound, Order

@@ -19,7 +19,7 @@ from randtensor.tensors.base import DenseTensor, require_same_dimensions
 from randtensor.tensors.growth import HALF, entries_order, factor_order, flat_order
 
 if TYPE_CHECKING:
-    from randtensor.exact.diagrams import Diagram, Network
+    from randtensor.exact.diagrams.networks import Diagram, Network
 
 __all__ = ["Conjugate", "Elementwise", "Expression", "Real", "Scaled", "Sum", "Transposed", "inverse"]
 
@@ -255,8 +255,8 @@ class Elementwise(Expression):
 
     def diagram(self) -> Diagram:
         """As a function of i.i.d. entries, or as a sum of entrywise powers; see `DenseTensor.diagram`."""
-        from randtensor.exact.diagrams import Diagram, contract, ones
-        from randtensor.exact.laws import polynomial_coefficients
+        from randtensor.exact.diagrams.networks import Diagram, contract, ones
+        from randtensor.exact.laws.law import polynomial_coefficients
 
         if self._marked is not None:
             return Diagram((self._marked,))
@@ -277,8 +277,8 @@ class Elementwise(Expression):
     @cached_property
     def _marked(self) -> Network | None:
         """The network of a function of single entries of one element; None for anything else."""
-        from randtensor.exact import elements
-        from randtensor.exact.laws import Function
+        from randtensor.exact.diagrams import elements
+        from randtensor.exact.laws.law import Function
 
         networks = self.operands[0].diagram().networks
         network = networks[0] if len(networks) == 1 else None
@@ -333,7 +333,7 @@ def inverse(factor: Any) -> Any:
 
 def exact_factor(factor: Any) -> Any:
     """A factor as it enters exact expectations: decimals such as 0.1 are the fractions they were written as."""
-    from randtensor.exact.numbers import exact_number
+    from randtensor.exact.rationals import exact_number
 
     return exact_number(factor) if isinstance(factor, int | float | Fraction) else factor
 

@@ -18,7 +18,7 @@ from randtensor.revealed import DenseMatrix, RandomMatrix
 from randtensor.tensors.growth import entries_order
 
 if TYPE_CHECKING:
-    from randtensor.exact.diagrams import Diagram
+    from randtensor.exact.diagrams.networks import Diagram
 
 __all__ = ["DenseTensor", "RandomTensor", "check_axes", "check_std", "require_same_dimensions"]
 

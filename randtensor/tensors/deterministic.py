@@ -18,8 +18,8 @@ from randtensor.tensors.base import RandomTensor
 from randtensor.tensors.growth import HALF, entries_order, factor_order
 
 if TYPE_CHECKING:
-    from randtensor.exact.diagrams import Diagram
-    from randtensor.exact.elements import Element
+    from randtensor.exact.diagrams.elements import Element
+    from randtensor.exact.diagrams.networks import Diagram
 
 __all__ = ["Constant", "Fixed", "Identity", "constant", "fixed", "identity"]
 
@@ -53,12 +53,12 @@ class Fixed(RandomTensor):
     @cached_property
     def element(self) -> Element:
         """The array as an element of diagrams."""
-        from randtensor.exact import elements
+        from randtensor.exact.diagrams import elements
 
         return elements.Fixed(repr(self), self.entries)
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import single
+        from randtensor.exact.diagrams.networks import single
 
         return single(self.element)
 
@@ -97,7 +97,7 @@ class Identity(RandomTensor):
         return f"identity{show(self.dimensions)}"
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import delta
+        from randtensor.exact.diagrams.networks import delta
 
         return delta(self.dimensions[0], self.ndim)
 
@@ -137,7 +137,7 @@ class Constant(RandomTensor):
         return f"constant{show(self.dimensions)}*{factor_text(self.value)}"
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import ones
+        from randtensor.exact.diagrams.networks import ones
 
         diagram: Diagram = ones(self.dimensions) * exact_factor(self.value)
         return diagram

@@ -17,8 +17,8 @@ from randtensor.tensors.gaussian import Gaussian, GaussianFamily, Std, complex_f
 from randtensor.tensors.growth import HALF, chevet_order, entries_order
 
 if TYPE_CHECKING:
-    from randtensor.exact.diagrams import Diagram
-    from randtensor.exact.elements import Element
+    from randtensor.exact.diagrams.elements import Element
+    from randtensor.exact.diagrams.networks import Diagram
 
 __all__ = ["GOE", "GUE", "SymmetricGaussian", "Wishart", "goe", "gue", "symmetric_gaussian", "wishart"]
 
@@ -33,7 +33,7 @@ class SymmetricGaussian(GaussianFamily):
 
     @cached_property
     def element(self) -> Element:
-        from randtensor.exact import elements
+        from randtensor.exact.diagrams import elements
 
         return elements.Gaussian.symmetric(repr(self), self.dimensions[0], self.ndim)
 
@@ -53,7 +53,7 @@ class GOE(GaussianFamily):
 
     @cached_property
     def element(self) -> Element:
-        from randtensor.exact import elements
+        from randtensor.exact.diagrams import elements
 
         return elements.Gaussian(repr(self), self.dimensions, permutations=[(0, 1), (1, 0)])
 
@@ -78,7 +78,7 @@ class GUE(GaussianFamily):
 
     @cached_property
     def element(self) -> Element:
-        from randtensor.exact import elements
+        from randtensor.exact.diagrams import elements
 
         return elements.Gaussian(repr(self), self.dimensions, permutations=[(1, 0)], is_hermitian=True)
 
@@ -108,7 +108,7 @@ class Wishart(RandomTensor):
         return min(super().block_length(sizes), self.factor.block_length(sizes))
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import contract
+        from randtensor.exact.diagrams.networks import contract
 
         factor = self.factor.diagram()
         return contract(["ax", "bx"], "ab", [factor, factor.conjugate()])

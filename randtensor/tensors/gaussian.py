@@ -20,8 +20,8 @@ from randtensor.tensors.base import RandomTensor, check_std
 from randtensor.tensors.growth import HALF, chevet_order, entries_order, factor_order, flat_order, nuclear_order
 
 if TYPE_CHECKING:
-    from randtensor.exact.diagrams import Diagram
-    from randtensor.exact.elements import Element
+    from randtensor.exact.diagrams.elements import Element
+    from randtensor.exact.diagrams.networks import Diagram
 
 __all__ = [
     "Gaussian",
@@ -59,7 +59,7 @@ class GaussianFamily(RandomTensor):
         """The tensor of standard deviation one, the same random variable wherever this tensor occurs."""
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import single
+        from randtensor.exact.diagrams.networks import single
 
         return single(self.element, exact_factor(self.std))
 
@@ -121,7 +121,7 @@ class Gaussian(GaussianFamily):
 
     @cached_property
     def element(self) -> Element:
-        from randtensor.exact import elements
+        from randtensor.exact.diagrams import elements
 
         fixed = [None if c is None else elements.Fixed("covariance", c) for c in self.covariance or ()]
         return elements.Gaussian(repr(self), self.dimensions, is_complex=self.is_complex, covariances=fixed)

@@ -17,8 +17,8 @@ from randtensor.tensors.base import RandomTensor
 from randtensor.tensors.growth import HALF, chevet_order, entries_order, flat_order, nuclear_order
 
 if TYPE_CHECKING:
-    from randtensor.exact.diagrams import Diagram
-    from randtensor.exact.elements import Element
+    from randtensor.exact.diagrams.elements import Element
+    from randtensor.exact.diagrams.networks import Diagram
 
 __all__ = ["Haar", "Sphere", "haar", "sphere"]
 
@@ -47,13 +47,13 @@ class Haar(RandomTensor):
     @cached_property
     def element(self) -> Element:
         """The matrix as one random variable."""
-        from randtensor.exact import elements
+        from randtensor.exact.diagrams import elements
 
         group: Literal["orthogonal", "unitary"] = "unitary" if self.is_complex else "orthogonal"
         return elements.Haar(repr(self), self.dimensions[0], group, self.special)
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import single
+        from randtensor.exact.diagrams.networks import single
 
         return single(self.element)
 
@@ -108,12 +108,12 @@ class Sphere(RandomTensor):
     @cached_property
     def element(self) -> Element:
         """The tensor as one random variable."""
-        from randtensor.exact import elements
+        from randtensor.exact.diagrams import elements
 
         return elements.Spherical(repr(self), self.dimensions)
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import single
+        from randtensor.exact.diagrams.networks import single
 
         return single(self.element)
 

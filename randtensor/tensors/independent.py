@@ -17,9 +17,9 @@ from randtensor.tensors.base import RandomTensor
 from randtensor.tensors.growth import HALF, chevet_order, entries_order, factor_order, flat_order, nuclear_order
 
 if TYPE_CHECKING:
-    from randtensor.exact.diagrams import Diagram
-    from randtensor.exact.elements import Independent
-    from randtensor.exact.laws import Law
+    from randtensor.exact.diagrams.elements import Independent
+    from randtensor.exact.diagrams.networks import Diagram
+    from randtensor.exact.laws.law import Law
 
 __all__ = ["IID", "Sparse", "iid", "sparse"]
 
@@ -33,7 +33,7 @@ class IID(RandomTensor):
         super().__init__(shape, owner)
         self.distribution = distribution
         if isinstance(distribution, str):
-            from randtensor.exact.laws import named
+            from randtensor.exact.laws.law import named
 
             named(distribution)
         elif not any(callable(getattr(distribution, name, None)) for name in ("rvs", "sample")):
@@ -61,8 +61,8 @@ class IID(RandomTensor):
         return self._base_law()
 
     def _base_law(self) -> Law:
-        from randtensor.exact.laws import named
-        from randtensor.exact.scipy_laws import scipy_law
+        from randtensor.exact.laws.law import named
+        from randtensor.exact.laws.scipy_laws import scipy_law
 
         if isinstance(self.distribution, str):
             return named(self.distribution)
@@ -71,12 +71,12 @@ class IID(RandomTensor):
     @cached_property
     def element(self) -> Independent:
         """The tensor as one random variable."""
-        from randtensor.exact import elements
+        from randtensor.exact.diagrams import elements
 
         return elements.Independent(repr(self), self.dimensions, self.law)
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import single
+        from randtensor.exact.diagrams.networks import single
 
         return single(self.element)
 
@@ -165,7 +165,7 @@ class Sparse(IID):
 
     @cached_property
     def law(self) -> Law:
-        from randtensor.exact.laws import SparseLaw
+        from randtensor.exact.laws.law import SparseLaw
 
         return SparseLaw(self._base_law(), self.density)
 
@@ -298,6 +298,6 @@ def _check_density(density: Any) -> Any:
         return factor if scales_of(factor) else _check_density(factor.coefficient)
     if isinstance(density, bool) or not isinstance(density, int | float | Fraction | np.number) or not 0 < density <= 1:
         raise InputError(f"density is {density!r}, expected a number above 0 and at most 1, or an order in the scales")
-    from randtensor.exact.numbers import exact_number
+    from randtensor.exact.rationals import exact_number
 
     return exact_number(density if isinstance(density, Fraction) else float(density))

@@ -22,7 +22,7 @@ from randtensor.tensors.growth import HALF, chevet_order, entries_order, factor_
 from randtensor.tensors.haar import Sphere, unit
 
 if TYPE_CHECKING:
-    from randtensor.exact.diagrams import Diagram
+    from randtensor.exact.diagrams.networks import Diagram
 
 __all__ = ["CP", "Block", "Outer", "block", "cp", "spiked"]
 
@@ -86,7 +86,7 @@ class CP(RandomTensor):
         return tuple(tuple(Sphere((d,)) for d in self.dimensions) for _ in range(self.rank))
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import contract
+        from randtensor.exact.diagrams.networks import contract
 
         axes = tuple(range(self.ndim))
         if self.factors == "gaussian":
@@ -148,7 +148,7 @@ class Outer(Expression):
         return reduce(lambda a, b: a[..., None] * b.reshape(len(b), *[1] * (a.ndim - 1), -1), vectors)
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import contract
+        from randtensor.exact.diagrams.networks import contract
 
         axes = tuple(range(self.ndim))
         return contract([(axis,) for axis in axes], axes, [vector.diagram() for vector in self.operands])
@@ -201,7 +201,7 @@ class Block(Expression):
         return result
 
     def diagram(self) -> Diagram:
-        from randtensor.exact.diagrams import Sector
+        from randtensor.exact.diagrams.networks import Sector
 
         parts = []
         for number, tensor in enumerate(self.operands):

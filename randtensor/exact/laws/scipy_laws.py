@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from randtensor.errors import ExactError
-from randtensor.exact.integration import integrate_continuous
-from randtensor.exact.laws import Law, NamedLaw, named
-from randtensor.exact.numbers import exact_number, recognised
+from randtensor.exact.laws.integration import integrate_continuous
+from randtensor.exact.laws.law import Law, NamedLaw, named
+from randtensor.exact.rationals import exact_number, recognised
 
 __all__ = ["AffineLaw", "SciPyLaw", "scipy_law"]
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from randtensor.exact._chain import Chain, check_size
-from randtensor.exact._placements import supports
-from randtensor.exact._spherical import partitions
-from randtensor.exact.matchings import coset_types, matchings, partners
+from randtensor.exact.derivatives._chain import Chain, check_size
+from randtensor.exact.derivatives._placements import supports
+from randtensor.exact.haar.matchings import coset_types, matchings, partners
+from randtensor.exact.haar.spherical import partitions
 
 __all__ = ["longest_path"]
 

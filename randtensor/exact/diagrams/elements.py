@@ -14,7 +14,7 @@ from randtensor.dimensions import Dimension
 from randtensor.errors import ExactError
 
 if TYPE_CHECKING:
-    from randtensor.exact.laws import Law
+    from randtensor.exact.laws.law import Law
 
 __all__ = ["CONJUGATE", "Element", "Fixed", "Gaussian", "Haar", "Independent", "Mark", "Spherical"]
 
@@ -75,7 +75,7 @@ class Gaussian(Element):
     @cached_property
     def law(self) -> Law | None:
         """The standard normal law where the entries are i.i.d. and real, so that functions may act on them."""
-        from randtensor.exact.laws import named
+        from randtensor.exact.laws.law import named
 
         plain = self.permutations == (tuple(range(len(self.dimensions))),) and self.normalization == 1
         return named("normal") if plain and not self.is_complex and not any(self.covariances) else None

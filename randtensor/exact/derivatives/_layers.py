@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import lcm, prod
 
 from randtensor.errors import ExactError
-from randtensor.exact._placements import Key
+from randtensor.exact.derivatives._placements import Key
 
 __all__ = ["Layers", "sum_over_layers"]
 

@@ -11,10 +11,9 @@ import numpy as np
 
 from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.errors import ExactError
-from randtensor.exact._gram import Slopes
-from randtensor.exact._numbers import Number, multiply, square, term_power
-from randtensor.exact.matchings import count_matchings
-from randtensor.exact.numbers import exact_number
+from randtensor.exact.derivatives._gram import Slopes
+from randtensor.exact.haar.matchings import count_matchings
+from randtensor.exact.rationals import Number, exact_number, multiply, square, term_power
 from randtensor.orders import Order
 from randtensor.programs.activations import Activation
 from randtensor.random_function import FullyConnected

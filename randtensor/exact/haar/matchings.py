@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from randtensor.errors import InputError
-from randtensor.exact._spherical import Partition, partitions
+from randtensor.exact.haar.spherical import Partition, partitions
 
 __all__ = ["Matching", "coset_type", "coset_types", "count_matchings", "matchings", "partners"]
 

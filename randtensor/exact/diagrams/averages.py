@@ -22,8 +22,8 @@ from math import prod
 from typing import Any, NamedTuple
 
 from randtensor.errors import ExactError
-from randtensor.exact.diagrams import Network
-from randtensor.exact.elements import CONJUGATE, Element, Fixed, Gaussian, Haar, Independent, Mark
+from randtensor.exact.diagrams.elements import CONJUGATE, Element, Fixed, Gaussian, Haar, Independent, Mark
+from randtensor.exact.diagrams.networks import Network
 
 __all__ = ["Averages", "Polynomial"]
 

@@ -18,8 +18,8 @@ from math import factorial, sqrt
 from typing import Any
 
 from randtensor.errors import ActivationError, ExactError, InputError
-from randtensor.exact._integrals import Monomial, PreActivations, gaussian_integrals
-from randtensor.exact.neurons import UnitPolynomial, readout_moment, times
+from randtensor.exact.derivatives._integrals import Monomial, PreActivations, gaussian_integrals
+from randtensor.exact.derivatives.neurons import UnitPolynomial, readout_moment, times
 from randtensor.programs.activations import Activation, get_activation
 from randtensor.random_function import check_input
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from randtensor.dimensions import Dimension, show
 from randtensor.errors import ExactError
-from randtensor.exact.elements import CONJUGATE, Element, Mark
+from randtensor.exact.diagrams.elements import CONJUGATE, Element, Mark
 from randtensor.expansions import Expansion
 
 __all__ = ["Diagram", "Label", "Network", "Node", "Sector", "contract", "delta", "ones", "single"]

@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 from math import lcm
 
-from randtensor.exact._spherical import Partition, class_sizes, partitions, spherical_table
+from randtensor.exact.haar.spherical import Partition, class_sizes, partitions, spherical_table
 
 __all__ = ["Slopes", "constant_eigenvalue", "eigenvalues"]
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from randtensor.errors import ExactError
-from randtensor.exact._numbers import Number, exact, multiply
-from randtensor.exact._trapezoid import trapezoidal_sums
+from randtensor.exact.derivatives._trapezoid import trapezoidal_sums
+from randtensor.exact.rationals import Number, exact, multiply
 from randtensor.programs.activations import Activation
 
 __all__ = ["Monomial", "PreActivations", "gaussian_integrals", "homogeneity"]

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from randtensor.errors import ExactError, InputError
-from randtensor.exact.integration import integrate_continuous, integrate_density
-from randtensor.exact.numbers import exact_number
+from randtensor.exact.laws.integration import integrate_continuous, integrate_density
+from randtensor.exact.rationals import exact_number
 from randtensor.orders import Order, Scale, Term
 from randtensor.programs.activations import Activation
 

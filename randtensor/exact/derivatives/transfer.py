@@ -16,13 +16,13 @@ from math import lcm, prod
 
 from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.errors import ExactError
-from randtensor.exact._chain import Chain, Monomial, check_size, product_of, read_chain
-from randtensor.exact._gram import constant_eigenvalue, eigenvalues
-from randtensor.exact._layers import Layers, Monomials, sum_over_layers
-from randtensor.exact._longest_path import longest_path
-from randtensor.exact._numbers import Number, multiply
-from randtensor.exact._placements import Placements, placement_constants
-from randtensor.exact.matchings import count_matchings, matchings
+from randtensor.exact.derivatives._chain import Chain, Monomial, check_size, product_of, read_chain
+from randtensor.exact.derivatives._gram import constant_eigenvalue, eigenvalues
+from randtensor.exact.derivatives._layers import Layers, Monomials, sum_over_layers
+from randtensor.exact.derivatives._longest_path import longest_path
+from randtensor.exact.derivatives._placements import Placements, placement_constants
+from randtensor.exact.haar.matchings import count_matchings, matchings
+from randtensor.exact.rationals import Number, multiply
 from randtensor.expansions import Expansion
 from randtensor.orders import Order, Term
 

@@ -11,7 +11,7 @@ from math import lcm, prod
 from typing import Literal
 
 from randtensor.errors import ExactError, InputError
-from randtensor.exact._spherical import Partition, SphericalTable, spherical_table
+from randtensor.exact.haar.spherical import Partition, SphericalTable, spherical_table
 from randtensor.expansions import Expansion
 from randtensor.orders import Scale, Term
 

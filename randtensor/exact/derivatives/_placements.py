@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from randtensor.errors import ExactError
-from randtensor.exact._spherical import SphericalTable, spherical_table
-from randtensor.exact.matchings import coset_types, partners
+from randtensor.exact.haar.matchings import coset_types, partners
+from randtensor.exact.haar.spherical import SphericalTable, spherical_table
 
 __all__ = ["Key", "Placements", "placement_constants", "supports"]
 

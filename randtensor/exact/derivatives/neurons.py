@@ -24,8 +24,8 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 from randtensor.errors import ExactError
-from randtensor.exact._integrals import Monomial, PreActivations, gaussian_integrals, homogeneity
-from randtensor.exact._numbers import Number, term_power
+from randtensor.exact.derivatives._integrals import Monomial, PreActivations, gaussian_integrals, homogeneity
+from randtensor.exact.rationals import Number, term_power
 from randtensor.expansions import Expansion
 from randtensor.orders import Order, Term
 from randtensor.planning import Label, components

@@ -1,0 +1,1 @@
+"""Exact expectations of contractions of derivative tensors of networks."""

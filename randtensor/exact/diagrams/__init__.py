@@ -1,0 +1,1 @@
+"""Diagrams of elementary random tensors, and their exact averages."""

@@ -1,0 +1,1 @@
+"""Averages over the orthogonal and unitary groups."""

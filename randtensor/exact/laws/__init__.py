@@ -1,0 +1,1 @@
+"""Laws of single entries, with exact moments and cumulants."""

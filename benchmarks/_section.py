@@ -48,11 +48,13 @@ class Section:
     rows: tuple[tuple[str, ...], ...]
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
+    #: the command that measures it, where it is not one of ``python -m benchmarks``
+    by: str = ""
 
     @property
     def command(self) -> str:
         """The command that measures this section again."""
-        return f"python -m benchmarks {self.name}"
+        return self.by or f"python -m benchmarks {self.name}"
 
     def tables(self) -> list[Table]:
         """For the terminal: the measurements, and the targets."""

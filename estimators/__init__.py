@@ -6,22 +6,40 @@
 -1.0
 """
 
+from estimators.conditional import conditional_covariance, conditional_cumulant, conditional_joint_cumulant
+from estimators.cumulants import Cumulant, cumulant, joint_cumulant
 from estimators.estimation import Estimate, estimate
+from estimators.gaussianity import GaussianDistance, distance_to_gaussian
+from estimators.identification import CandidateOrder, OrderIdentification, identify_order, identify_order_of
+from estimators.power_sums import PowerSums
 from estimators.rates import RateFit, SingleFit, fit_rate
 from estimators.sampling import draw_samples
 from estimators.scalings import Scaling, scaling
 from estimators.statistics import Statistic, Summary, summarize
 
 __all__ = [
+    "CandidateOrder",
+    "Cumulant",
     "Estimate",
+    "GaussianDistance",
+    "OrderIdentification",
+    "PowerSums",
     "RateFit",
     "Scaling",
     "SingleFit",
     "Statistic",
     "Summary",
+    "conditional_covariance",
+    "conditional_cumulant",
+    "conditional_joint_cumulant",
+    "cumulant",
+    "distance_to_gaussian",
     "draw_samples",
     "estimate",
     "fit_rate",
+    "identify_order",
+    "identify_order_of",
+    "joint_cumulant",
     "scaling",
     "summarize",
 ]

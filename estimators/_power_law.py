@@ -30,6 +30,17 @@ CUT_PENALTY = 6.0
 #: a correction power is discarded when its best model is worse than the best of all by more than this
 RETAINED_WITHIN = 6.0
 
+#: an interval that is the union of several misses less often than each of them: by this share its quantile is
+#: too large (measured, docs/rates.md)
+UNION_RELIEF = 0.14
+
+#: quantile from which on the union keeps its full width: refutations are never made easier
+RELIEF_ENDS = 3.25
+
+#: factor on the variance of an exponent that comes from u, when u is integrated out: the distribution is skewed, and
+#: a symmetric interval of the plain variance covers 90 % in the worst cell
+SKEWED = 1.2
+
 #: below this probability of the best model's chi-square the errors are taken to be too small
 POOR_FIT = 1e-3
 
@@ -38,6 +49,7 @@ SMALLEST_ERROR = 1e-13
 
 _GRID = np.linspace(-3.0, 3.0, 60).reshape(6, 10)
 _POLISHING_STEPS = 8
+_AROUND, _AFAR = np.linspace(-6.0, 6.0, 49), np.linspace(-4.0, 4.0, 81)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +61,16 @@ class Fits:
     chi2: Array  # (M, R) without the prior's share
     criterion: Array  # (M, R) chi-square + prior + penalty of the sizes left out
     dof: NDArray[np.int64]  # (M,)
+    exponents: Array  # (M, R, 1 or 2): a, [b]
+    variances: Array  # (M, R, 1 or 2)
 
     @property
     def exponent(self) -> Array:
-        return self.coefficients[..., 1]
+        return self.exponents[..., 0]
 
     @property
     def variance(self) -> Array:
-        return self.covariance[..., 1, 1]
+        return self.variances[..., 0]
 
 
 @dataclass(frozen=True)
@@ -76,10 +90,11 @@ class Combined:
     exponents: Array  # (P, R)
     deviations: Array  # (P, R)
     retained: NDArray[np.bool_]  # (P, R)
+    relief: Array  # (R,) by which share of the quantile a union is too wide
 
-    def bounds(self, quantile: float | Array) -> tuple[Array, Array]:
+    def bounds(self, quantile: float) -> tuple[Array, Array]:
         """The union over the retained correction powers of exponent -+ quantile x standard deviation."""
-        spread = quantile * self.deviations
+        spread = relieved(quantile, self.relief) * self.deviations
         low = np.where(self.retained, self.exponents - spread, np.inf).min(axis=0)
         high = np.where(self.retained, self.exponents + spread, -np.inf).max(axis=0)
         return low, high
@@ -187,14 +202,47 @@ def fit_models(log_n: Array, log_values: Array, errors: Array, models: Sequence[
     prior_row = np.zeros((*jacobian.shape[:-2], 1, p + 1))
     prior_row[..., -1] = 1 / PRIOR_WIDTH
     inverse = np.linalg.inv(np.linalg.qr(np.concatenate([jacobian, prior_row], axis=-2), mode="r"))
+    covariance = inverse @ inverse.swapaxes(-1, -2)
+    exponents, variances = beta[..., 1:], np.diagonal(covariance, axis1=-2, axis2=-1)[..., 1:p]
+    if p == 3:
+        # log log n and n^-w are nearly collinear: the exponent then follows u along a curve, which the
+        # linearisation cuts short, so that u is integrated out
+        reach = np.sqrt(covariance[..., -1, -1])[..., None]
+        points = np.sort(
+            np.concatenate(
+                [np.clip(u[..., None] + reach * _AROUND, -4.0, 4.0), np.broadcast_to(_AFAR, (*u.shape, len(_AFAR)))], -1
+            )
+        )
+        exponents, variances = _marginal(points, objective(points), weights_, ratios_, data, basis, triangle)
     dropped = CUT_PENALTY * np.array([[model.cut] for model in models])
     return Fits(
         coefficients=np.concatenate([beta, u[..., None]], axis=-1),
-        covariance=inverse @ inverse.swapaxes(-1, -2),
+        covariance=covariance,
         chi2=chi2,
         criterion=chi2 + (u / PRIOR_WIDTH) ** 2 + dropped,
         dof=np.array([max(m - model.cut - p - (model.power is not None), 0) for model in models]),
+        exponents=exponents,
+        variances=variances,
     )
+
+
+def _marginal(
+    points: Array, objective: Array, weights: Array, ratios: Array, data: Array, basis: Array, triangle: Array
+) -> tuple[Array, Array]:
+    """Means and variances of a and b when u, at ``points`` (M, R, K), is integrated out by the trapezoidal rule."""
+    steps = np.diff(points, axis=-1)
+    zero = np.zeros_like(steps[..., :1])
+    mass = np.exp(-(objective - objective.min(-1, keepdims=True)) / 2)
+    mass = mass * (np.concatenate([zero, steps], -1) + np.concatenate([steps, zero], -1))
+    mass /= mass.sum(-1, keepdims=True)
+    projected = (data - weights * _correction(points, ratios)[0]) @ basis  # (M, R, K, p)
+    inverse = np.linalg.inv(triangle)
+    slopes = (projected @ inverse.swapaxes(-1, -2))[..., 1:]  # (M, R, K, 2)
+    mass = mass[..., None]
+    mean = (mass * slopes).sum(-2)
+    within = np.square(inverse[..., 1:, :]).sum(-1)
+    between = (mass * np.square(slopes - mean[..., None, :])).sum(-2)
+    return mean, within + SKEWED * between
 
 
 def _correction(u: Array, ratios: Array) -> tuple[Array, Array]:
@@ -205,7 +253,7 @@ def _correction(u: Array, ratios: Array) -> tuple[Array, Array]:
 
 def combine(fits: Fits, models: Sequence[Model], powers: Sequence[float | None]) -> Combined:
     """Average over the sizes left out by information-criterion weights; keep the correction powers apart."""
-    exponents, deviations, best = [], [], []
+    exponents, deviations, best, contractions = [], [], [], []
     weights = np.zeros_like(fits.criterion)
     for power in powers:
         rows = [i for i, model in enumerate(models) if model.power == power]
@@ -213,16 +261,32 @@ def combine(fits: Fits, models: Sequence[Model], powers: Sequence[float | None])
         share = np.exp((criterion.min(0) - criterion) / 2)
         share /= share.sum(0)
         mean = (share * a).sum(0)
+        # the fits share their data: the covariance of two nested ones is the variance of the more efficient
+        # (Hausman 1978), which is the one that leaves out less
+        earlier = np.minimum.outer(np.arange(len(rows)), np.arange(len(rows)))
+        sampling = np.einsum("ir,jr,ijr->r", share, share, variance[earlier])
         exponents.append(mean)
-        deviations.append(np.sqrt((share * (variance + np.square(a - mean))).sum(0)))
+        deviations.append(np.sqrt(sampling + (share * np.square(a - mean)).sum(0)))
         best.append(criterion.min(0))
-    retained = np.stack(best) <= np.min(best, axis=0) + RETAINED_WITHIN
+        contractions.append(1 - np.sqrt(fits.covariance[rows[0], :, -1, -1]) / PRIOR_WIDTH)
     lowest = np.min(best, axis=0)
+    retained = np.stack(best) <= lowest + RETAINED_WITHIN
     for power, keep in zip(powers, retained, strict=True):
         for i, model in enumerate(models):
             if model.power == power:
                 weights[i] = np.where(keep, np.exp((lowest - fits.criterion[i]) / 2), 0.0)
-    return Combined(weights / weights.sum(0), tuple(powers), np.stack(exponents), np.stack(deviations), retained)
+    # the union over-covers as far as the data, and not the prior on u, decide between its members
+    decided = np.where(retained, np.stack(contractions), np.inf).min(0).clip(0, 1)
+    relief = np.where(retained.sum(0) > 1, UNION_RELIEF * decided**2, 0.0)
+    return Combined(
+        weights / weights.sum(0), tuple(powers), np.stack(exponents), np.stack(deviations), retained, relief
+    )
+
+
+def relieved(quantile: float, relief: Array | float) -> Array:
+    """The quantile calibrated for a union: shorter below 2, unchanged above `RELIEF_ENDS`."""
+    fading = min(max((RELIEF_ENDS - quantile) / (RELIEF_ENDS - 2.0), 0.0), 1.0)
+    return np.asarray(quantile * (1 - fading * np.asarray(relief))) if fading else np.asarray(quantile)
 
 
 def steady_errors(log_n: Array, errors: Array) -> Array:

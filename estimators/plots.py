@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from estimators._power_law import two_sided_quantile
+from estimators._power_law import Array, two_sided_quantile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from estimators.rate_fit import RateFit
     from estimators.scalings import Scaling
 
-__all__ = ["plot_scaling"]
+__all__ = ["plot_fit", "plot_scaling"]
 
 _DATA, _FIT, _GUIDE = "#1b1b1b", "#2f6db3", "#8a8a8a"
+_POWERS = ("#2f6db3", "#c2571a", "#3d8f56", "#8757a8")
 _NAMES = {"std": "standard deviation", "rms": "root mean square"}
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What is drawn: a fit, and the signed values that it was made from."""
+
+    fit: RateFit
+    values: Array
+    errors: Array
+    scale: str
+    label: str
+    title: str
 
 
 def plot_scaling(result: Scaling, ax: Axes | Sequence[Axes] | None = None, level: float = 0.95) -> tuple[Axes, ...]:
@@ -27,85 +42,150 @@ def plot_scaling(result: Scaling, ax: Axes | Sequence[Axes] | None = None, level
     ------
     ImportError : matplotlib is not installed.
     """
+    name = _NAMES.get(result.statistic, result.statistic)
+    signed = bool(np.any(result.values < 0)) or result.statistic == "mean"
+    title = result.quantity + (" (unresolved)" if result.unresolved else "")
+    subject = _Subject(
+        result.fit, result.values, result.errors, result.scale, f"|{name}|" if signed else name, title
+    )  # fmt: skip
+    return _draw(subject, ax, level, 2)
+
+
+def plot_fit(fit: RateFit, ax: Axes | Sequence[Axes] | None = None, level: float = 0.95) -> tuple[Axes, ...]:
+    """Draw a `RateFit`: see `RateFit.plot`.
+
+    Raises
+    ------
+    ImportError : matplotlib is not installed.
+    """
+    return _draw(_Subject(fit, fit.values, fit.errors, "n", "value", ""), ax, level, 4)
+
+
+def _draw(subject: _Subject, ax: Axes | Sequence[Axes] | None, level: float, panels: int) -> tuple[Axes, ...]:
     try:
         from matplotlib import pyplot
         from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
     except ImportError:
         raise ImportError("matplotlib is needed for plot(): pip install 'randtensor[plot]'") from None
     axes: tuple[Axes, ...]
-    if ax is None:
-        _, (top, bottom) = pyplot.subplots(
-            2, 1, sharex=True, figsize=(5.6, 5.4), height_ratios=(2.4, 1), layout="constrained"
-        )
-        axes = (top, bottom)
+    if ax is not None:
+        axes = tuple(np.ravel(np.asarray(ax, dtype=object)))[:4]
+    elif panels == 2:
+        _, grid = pyplot.subplots(2, 1, sharex=True, figsize=(5.6, 5.4), height_ratios=(2.4, 1), layout="constrained")
+        axes = tuple(grid)
     else:
-        axes = tuple(np.ravel(np.asarray(ax, dtype=object)))[:2]
-    _draw_values(axes[0], result, level)
-    if len(axes) > 1:
-        _draw_slopes(axes[1], result, level)
-    for each in axes:
+        _, grid = pyplot.subplots(2, 2, figsize=(10, 6.4), height_ratios=(1.6, 1), layout="constrained")
+        axes = (grid[0, 0], grid[0, 1], grid[1, 0], grid[1, 1])
+    for each, draw in zip(axes, (_draw_values, _draw_slopes, _draw_residuals, _draw_sensitivity), strict=False):
+        draw(each, subject, level)
         each.set_xscale("log")
         # the sizes measured are the natural ticks, unless there are so many that their labels would touch
-        every = max(1, -(-len(result.n) // 8))
-        each.set_xticks(result.n[::every])
+        every = max(1, -(-len(subject.fit.n) // 8))
+        each.set_xticks(subject.fit.n[::every])
         each.xaxis.set_minor_locator(NullLocator())
         each.xaxis.set_minor_formatter(NullFormatter())
         each.xaxis.set_major_formatter(FuncFormatter(_size_label))
         each.spines[["top", "right"]].set_visible(False)
         each.tick_params(labelsize=9, which="both")
-    axes[-1].set_xlabel(_label(result.scale))
+    stacked = len(axes) == 2
+    for each in axes[-1:] if stacked else axes[:3]:
+        each.set_xlabel(_label(subject.scale))
     return axes
 
 
-def _draw_values(ax: Axes, result: Scaling, level: float) -> None:
-    fit = result.fit
-    reach = (result.n[-1] / result.n[0]) ** 0.06
-    grid = np.geomspace(max(result.n[0] / reach, 1.01), result.n[-1] * reach, 200)
+def _draw_values(ax: Axes, subject: _Subject, level: float) -> None:
+    fit = subject.fit
+    reach = (fit.n[-1] / fit.n[0]) ** 0.06
+    grid = np.geomspace(max(fit.n[0] / reach, 1.01), fit.n[-1] * reach, 200)
     low, high = fit.band(grid, level)
     exponent = _signed(fit.exponent, 3) + (f" ± {fit.error:.3f}" if np.isfinite(fit.error) else " ± ?")
     if np.all(np.isfinite(high)) and high.max() < 1e300:
         ax.fill_between(grid, low, high, color=_FIT, alpha=0.16, lw=0)
-    logs = "" if not fit.log_exponent else rf"\,(\log {_symbol(result.scale)})^{{{fit.log_exponent:.2g}}}"
+    logs = "" if not fit.log_exponent else rf"\,(\log {_symbol(subject.scale)})^{{{fit.log_exponent:.2g}}}"
     ax.plot(grid, fit.predict(grid), color=_FIT, lw=1.5, label=f"fit, exponent {exponent}")
     guide = fit.predict(fit.n[-1:]) * (grid / fit.n[-1]) ** fit.exponent
     if fit.log_exponent:
         guide = guide * (np.log(grid) / np.log(fit.n[-1])) ** fit.log_exponent
     ax.plot(
         grid, guide, color=_GUIDE, lw=1, ls=(0, (4, 3)), zorder=1,
-        label=rf"${_symbol(result.scale)}^{{{fit.exponent:.2f}}}{logs}$, no correction",
+        label=rf"${_symbol(subject.scale)}^{{{fit.exponent:.2f}}}{logs}$, no correction",
     )  # fmt: skip
     bar = two_sided_quantile(level, np.inf)
-    size, error = np.abs(result.values), result.errors
+    size, error = np.abs(subject.values), np.where(np.isfinite(subject.errors), subject.errors, 0.0)
     # on the logarithmic axis a bar that reaches zero would have no end: stop it at a hundredth of its value
     below = np.minimum(bar * error, 0.99 * size)
     known = size > 0
-    signs = result.values < 0
+    signs = subject.values < 0
     for chosen, fill, label in ((~signs, _DATA, None), (signs, "white", "negative")):
         here = chosen & known
         if here.any():
             ax.errorbar(
-                result.n[here], size[here], [below[here], bar * error[here]], fmt="o", ms=4.5, mfc=fill,
+                fit.n[here], size[here], [below[here], bar * error[here]], fmt="o", ms=4.5, mfc=fill,
                 color=_DATA, elinewidth=1, capsize=2, zorder=3, label=label,
             )  # fmt: skip
     ax.set_yscale("log")
-    name = _NAMES.get(result.statistic, result.statistic)
-    ax.set_ylabel(f"|{name}|" if np.any(signs) or result.statistic == "mean" else name)
-    ax.set_title(result.quantity + (" (unresolved)" if result.unresolved else ""), fontsize=10, loc="left")
+    ax.set_ylabel(subject.label)
+    ax.set_title(subject.title, fontsize=10, loc="left")
     ax.legend(frameon=False, fontsize=9)
 
 
-def _draw_slopes(ax: Axes, result: Scaling, level: float) -> None:
-    fit = result.fit
-    middle, slope, error = result.local_exponents.T
+def _draw_slopes(ax: Axes, subject: _Subject, level: float) -> None:
+    fit = subject.fit
+    middle, slope, error = fit.local_exponents.T
     bar = two_sided_quantile(level, np.inf)
     low, high = fit.interval(level)
     if np.isfinite(low):
         ax.axhspan(low, high, color=_FIT, alpha=0.16, lw=0)
     ax.axhline(fit.exponent, color=_GUIDE, lw=1, ls=(0, (4, 3)), zorder=1)
-    grid = np.geomspace(result.n[0], result.n[-1], 100)
+    grid = np.geomspace(fit.n[0], fit.n[-1], 100)
     ax.plot(grid, np.gradient(np.log(fit.predict(grid)), np.log(grid)), color=_FIT, lw=1.5)
+    error = np.where(np.isfinite(error), error, 0.0)
     ax.errorbar(middle, slope, bar * error, fmt="o", ms=4, color=_DATA, elinewidth=1, capsize=2)
     ax.set_ylabel("local slope")
+
+
+def _draw_residuals(ax: Axes, subject: _Subject, level: float) -> None:
+    bar = two_sided_quantile(level, np.inf)
+    ax.axhspan(-bar, bar, color=_FIT, alpha=0.16, lw=0)
+    ax.axhline(0, color=_GUIDE, lw=1, ls=(0, (4, 3)), zorder=1)
+    ax.plot(subject.fit.n, subject.fit.residuals, "o", ms=4, color=_DATA)
+    ax.set_ylabel("residual / standard error")
+
+
+def _draw_sensitivity(ax: Axes, subject: _Subject, level: float) -> None:
+    """The exponent of every model against the smallest size it was fitted to; open markers have no weight."""
+    fit = subject.fit
+    low, high = fit.interval(level)
+    if np.isfinite(low):
+        ax.axhspan(low, high, color=_FIT, alpha=0.16, lw=0)
+    ax.axhline(fit.exponent, color=_GUIDE, lw=1, ls=(0, (4, 3)), zorder=1)
+    bar = two_sided_quantile(level, np.inf)
+    powers = list(dict.fromkeys(model.correction for model in fit.models))
+    for k, power in enumerate(powers):
+        color = _GUIDE if power is None else _POWERS[k % len(_POWERS)]
+        models = [model for model in fit.models if model.correction == power]
+        sizes = np.array([model.n_min for model in models]) * 1.06 ** (k - (len(powers) - 1) / 2)
+        spread = np.array([model.error if np.isfinite(model.error) else 0.0 for model in models])
+        filled = [model.weight > 0.01 for model in models]
+        ax.errorbar(
+            sizes, [model.exponent for model in models], bar * spread, fmt="none", ecolor=color, elinewidth=1,
+            capsize=2,
+        )  # fmt: skip
+        name = "no correction" if power is None else f"$1 + c\\,{_symbol(subject.scale)}^{{-{power:g}}}$"
+        for full, label in ((True, name), (False, None if any(filled) else name)):
+            chosen = [i for i, weighty in enumerate(filled) if weighty == full]
+            ax.plot(
+                sizes[chosen], [models[i].exponent for i in chosen], "o", ms=4.5, color=color,
+                mfc=color if full else "white", label=label if chosen else None,
+            )  # fmt: skip
+    # a model with as many coefficients as sizes says little: its bar must not squeeze the others
+    shown = [m.exponent for m in fit.models] + [low if np.isfinite(low) else fit.exponent]
+    shown += [high if np.isfinite(high) else fit.exponent]
+    margin = 0.35 * (max(shown) - min(shown)) or 0.1
+    ax.set_ylim(min(shown) - margin, max(shown) + margin)
+    ax.set_xlabel(f"smallest {_label(subject.scale)} fitted")
+    ax.set_ylabel("exponent")
+    ax.legend(frameon=False, fontsize=8)
 
 
 def _size_label(size: float, _: Any = None) -> str:

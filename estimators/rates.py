@@ -7,162 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from estimators import _power_law as law
 from estimators._power_law import Array
+from estimators.rate_fit import Correction, RateFit, SingleFit
 from randtensor.errors import InputError, ShapeError
 
 __all__ = ["Correction", "RateFit", "SingleFit", "fit_rate"]
 
-Correction = Literal["auto"] | float | Sequence[float] | None
-
 _AUTO_POWERS = (0.5, 1.0)
-
-
-@dataclass(frozen=True)
-class SingleFit:
-    """One fitted model: part of a `RateFit`, and one row of its sensitivity table.
-
-    Attributes
-    ----------
-    n_min : smallest size the model was fitted to.
-    correction : power w of the correction term 1 + c n^-w, or None for the plain power law.
-    exponent, error : fitted exponent and its sampling error.
-    chi2, dof : weighted sum of squared residuals, and degrees of freedom.
-    weight : share in the combined exponent; zero for a model that is shown for comparison or was discarded.
-    """
-
-    n_min: float
-    correction: float | None
-    exponent: float
-    error: float
-    chi2: float
-    dof: int
-    weight: float
-    _coefficients: Array = field(repr=False, compare=False)
-    _covariance: Array = field(repr=False, compare=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The public fields, ready for JSON."""
-        names = ("n_min", "correction", "exponent", "error", "chi2", "dof", "weight")
-        return {name: _plain(getattr(self, name)) for name in names}
-
-
-@dataclass(frozen=True, eq=False)
-class RateFit:
-    """An inferred exponent: the result of `fit_rate`.
-
-    Attributes
-    ----------
-    n, values, errors : the data, sorted by n; ``errors`` are the standard errors used, after inflation if
-        any.
-    exponent : weighted mean of the exponents of the retained models.
-    error : half the length of the 68.3 % interval: sampling and model error together.
-    models : every fitted model, with its weight.
-    constant : C of the law C n^a, weighted geometric mean over the models.
-    log_exponent, log_exponent_error : power of log n; None unless ``log_power`` was asked for.
-    poor_fit : True when even the best model missed the data (p < 0.001); the errors were then inflated.
-
-    Examples
-    --------
-    >>> fit = fit_rate([32, 64, 128, 256], [8.0, 2.0, 0.5, 0.125], [0.08, 0.02, 0.005, 0.001], correction=None)
-    >>> print(f"{fit.exponent:.2f}", len(fit.local_exponents))
-    -2.00 3
-    >>> [(model.n_min, model.dof) for model in fit.models]
-    [(32.0, 2), (64.0, 1)]
-    """
-
-    n: Array
-    values: Array
-    errors: Array
-    exponent: float
-    error: float
-    models: tuple[SingleFit, ...]
-    constant: float
-    log_exponent: float | None
-    log_exponent_error: float | None
-    poor_fit: bool
-    _branches: tuple[tuple[float, float], ...] = field(repr=False)
-    _dof: float = field(repr=False)
-
-    def __str__(self) -> str:
-        low, high = self.interval(0.95)
-        return f"exponent {self.exponent:.4g} ± {self.error:.2g}, 95 % interval ({low:.4g}, {high:.4g})"
-
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Confidence interval of the exponent: union over the correction powers that the data allow.
-
-        Raises
-        ------
-        InputError : ``level`` is not strictly between 0 and 1.
-        """
-        quantile = law.two_sided_quantile(level, self._dof)
-        if math.isinf(self.error):
-            return -math.inf, math.inf
-        low = min(a - quantile * s for a, s in self._branches)
-        high = max(a + quantile * s for a, s in self._branches)
-        return low, high
-
-    @property
-    def local_exponents(self) -> Array:
-        """Slopes between neighbours, shape (k, 3): geometric mean of the two n, slope, standard error."""
-        return local_exponents(self.n, self.values, self.errors)
-
-    def predict(self, n: ArrayLike) -> Array:
-        """The fitted law at sizes ``n`` (any shape): weighted geometric mean over the models."""
-        sizes = np.asarray(n, dtype=float)
-        total = sum(fit.weight * self._curve(fit, sizes)[0] for fit in self.models if fit.weight > 0)
-        curve: Array = np.exp(np.asarray(total))
-        return curve
-
-    def band(self, n: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
-        """Pointwise confidence band of the law at ``n``: union over the models of at least 5 % weight."""
-        sizes = np.asarray(n, dtype=float)
-        quantile = law.two_sided_quantile(level, self._dof)
-        top = max(fit.weight for fit in self.models)
-        curves = [self._curve(fit, sizes) for fit in self.models if fit.weight >= min(0.05, top)]
-        low = np.min([y - quantile * s for y, s in curves], axis=0)
-        high = np.max([y + quantile * s for y, s in curves], axis=0)
-        return np.exp(low), np.exp(high)
-
-    def _curve(self, fit: SingleFit, sizes: Array) -> tuple[Array, Array]:
-        """log T and its standard deviation at ``sizes``."""
-        own, log_n = np.log(self.n), np.log(sizes)
-        rows = [np.ones_like(log_n), log_n - own.mean()]
-        offset = np.zeros_like(log_n)
-        if len(fit._coefficients) == 4:
-            rows.append(np.log(log_n) - np.log(own).mean())
-        elif self.log_exponent is not None:
-            offset = self.log_exponent * np.log(log_n)
-        u = float(fit._coefficients[-1])
-        ratio = law.decay(log_n, own[0], fit.correction)
-        shift = np.expm1(u) * ratio
-        gradient = np.stack([*rows, np.exp(u) * ratio / (1 + shift)], axis=-1)
-        value = offset + np.log1p(shift) + gradient[..., :-1] @ fit._coefficients[:-1]
-        variance = np.einsum("...i,ij,...j->...", gradient, fit._covariance, gradient)
-        return value, np.sqrt(variance)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; numbers that are not finite become None."""
-        return {
-            "n": self.n.tolist(),
-            "values": self.values.tolist(),
-            "errors": [_plain(e) for e in self.errors.tolist()],
-            "exponent": _plain(self.exponent),
-            "error": _plain(self.error),
-            "interval95": [_plain(end) for end in self.interval(0.95)],
-            "constant": _plain(self.constant),
-            "log_exponent": _plain(self.log_exponent),
-            "log_exponent_error": _plain(self.log_exponent_error),
-            "poor_fit": self.poor_fit,
-            "local_exponents": self.local_exponents.tolist(),
-            "models": [fit.to_dict() for fit in self.models],
-        }
 
 
 def fit_rate(
@@ -172,6 +29,7 @@ def fit_rate(
     *,
     correction: Correction = "auto",
     log_power: bool | float = False,
+    hedged: bool = True,
 ) -> RateFit:
     """The exponent a of T(n) ~ C n^a as n grows, from values measured at finite n.
 
@@ -192,9 +50,12 @@ def fit_rate(
     n : sizes, at least two different positive numbers (above 1 with ``log_power``).
     values : positive numbers, one per size.
     errors : their standard errors; None (or all zero) to estimate a common relative error from the residuals.
-    correction : "auto" tries w = 1/2 and w = 1; a number or several give the w to try; None fits the plain
+    correction : "auto" tries w = 1/2 and w = 1; a number or several give further w to try; None fits the plain
         power law.
     log_power : True also fits the power b of log n, a number fixes it.
+    hedged : whether w = 1/2 and w = 1 are tried beside the powers supplied, so that the interval survives a wrong
+        one. False trusts the powers supplied: the interval is then up to half as long, and misses the
+        exponent if they are wrong.
 
     Raises
     ------
@@ -215,7 +76,9 @@ def fit_rate(
     True
     """
     sizes, data, relative = _checked(n, values, errors)
-    powers = _powers(correction)
+    if not isinstance(hedged, bool | np.bool_):
+        raise InputError(f"hedged is {hedged!r}, expected True or False")
+    powers = candidate_powers(correction, bool(hedged))
     log_n = np.log(sizes)
     free_log = log_power is True
     fixed = _log_power(log_power, sizes)
@@ -240,13 +103,13 @@ def fit_rate(
         )
         for i, model in enumerate(found.models)
     )
-    center = fits.coefficients[:, 0, 0] - fits.exponent[:, 0] * log_n.mean()
+    center = fits.coefficients[:, 0, 0] - fits.coefficients[:, 0, 1] * log_n.mean()
     log_exponent, log_error = fixed, 0.0 if fixed is not None else None
     if free_log:
-        b = fits.coefficients[:, 0, 2]
-        center = center - b * np.log(log_n).mean()
+        b = fits.exponents[:, 0, 1]
+        center = center - fits.coefficients[:, 0, 2] * np.log(log_n).mean()
         log_exponent = float(weights @ b)
-        log_error = math.sqrt(weights @ (fits.covariance[:, 0, 2, 2] + np.square(b - log_exponent)))
+        log_error = math.sqrt(weights @ (fits.variances[:, 0, 1] + np.square(b - log_exponent)))
     low, high = combined.bounds(found.quantile(0.6826894921370859))
     return RateFit(
         n=sizes,
@@ -259,6 +122,10 @@ def fit_rate(
         log_exponent=log_exponent,
         log_exponent_error=log_error,
         poor_fit=bool(found.inflation[0] > 1),
+        given_errors=None if relative is None else data * relative,
+        correction=_stated(correction),
+        log_power=log_power if isinstance(log_power, bool) else float(log_power),
+        hedged=bool(hedged),
         _branches=tuple(
             (float(a), float(s))
             for a, s, keep in zip(
@@ -267,37 +134,34 @@ def fit_rate(
             if keep
         ),
         _dof=dof,
+        _relief=float(combined.relief[0]),
     )
 
 
-def local_exponents(n: Array, values: Array, errors: Array) -> Array:
-    """Slopes between neighbours, shape (k, 3): geometric mean of the two n, slope, standard error."""
-    log_n, relative = np.log(n), errors / values
-    step = np.diff(log_n)
-    slopes = np.diff(np.log(values)) / step
-    spread = np.sqrt(np.square(relative[1:]) + np.square(relative[:-1])) / step
-    return np.stack([np.exp((log_n[1:] + log_n[:-1]) / 2), slopes, spread], axis=-1)
-
-
-def _plain(x: Any) -> Any:
-    return None if isinstance(x, float) and not math.isfinite(x) else x
-
-
-def _powers(correction: Any) -> tuple[float | None, ...]:
-    if correction is None:
+def candidate_powers(correction: Any, hedged: bool) -> tuple[float | None, ...]:
+    """The correction powers to fit; None is the plain power law, which nothing hedges."""
+    stated = _stated(correction)
+    if stated is None:
         return (None,)
-    if isinstance(correction, str):
-        if correction != "auto":
-            raise InputError(f"correction is {correction!r}, expected 'auto', None, a positive power or several")
+    if isinstance(stated, str):
         return _AUTO_POWERS
-    given = tuple(correction) if isinstance(correction, Sequence | np.ndarray) else (correction,)
+    given = stated if isinstance(stated, tuple) else (stated,)
+    return tuple(dict.fromkeys((*given, *(_AUTO_POWERS if hedged else ()))))
+
+
+def _stated(correction: Any) -> float | str | tuple[float, ...] | None:
+    """``correction`` in plain types, or one sentence about it."""
+    if correction is None or (isinstance(correction, str) and correction == "auto"):
+        return correction
+    several = isinstance(correction, Sequence | np.ndarray) and not isinstance(correction, str)
+    given = tuple(correction) if several else (correction,)
     try:
-        powers = [float(power) for power in given]
+        powers = () if isinstance(correction, str) else tuple(float(power) for power in given)
     except (TypeError, ValueError):
-        powers = []
+        powers = ()
     if not powers or not all(math.isfinite(power) and power > 0 for power in powers):
         raise InputError(f"correction is {correction!r}, expected 'auto', None, a positive power or several")
-    return tuple(dict.fromkeys(powers))
+    return powers if several else powers[0]
 
 
 def _log_power(log_power: Any, sizes: Array) -> float | None:

@@ -44,6 +44,7 @@ def draw_samples(
     jobs: int | None = None,
     block_size: int | None = None,
     progress: Progress | None = None,
+    first: Sequence[int] | None = None,
 ) -> list[NDArray[Any]]:
     """``counts[i]`` samples at ``sizes[i]``, each of shape ``(counts[i], *quantity.shape)``.
 
@@ -59,6 +60,7 @@ def draw_samples(
     jobs : worker threads; default: the number of processors.
     block_size : samples per task, rounded up to whole seeded blocks.  Neither changes a bit of the result.
     progress : called with (samples done, samples in all) as tasks end, in the caller's thread.
+    first : number of the first sample wanted at each size; None starts the streams at 0.
 
     Raises
     ------
@@ -82,7 +84,8 @@ def draw_samples(
     True
     """
     workers = (os.cpu_count() or 1) if jobs is None else positive_integer("jobs", jobs)
-    tasks = _tasks(quantity, sizes, counts, block_size)
+    skipped = [0] * len(counts) if first is None else list(first)
+    tasks = _tasks(quantity, sizes, counts, skipped, block_size)
     total, done = sum(counts), 0
     parts: dict[tuple[int, int], NDArray[Any]] = {}
     stop = threading.Event()
@@ -119,7 +122,11 @@ def draw_samples(
                 # after an exception: running tasks end with their present block, the rest never starts
                 stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
-    return [_checked(quantity, sizes[i], _joined(parts, i)[: counts[i]]) for i in range(len(sizes))]
+    found = []
+    for i, size in enumerate(sizes):
+        begin = skipped[i] % quantity.block_length(size)
+        found.append(_checked(quantity, size, _joined(parts, i)[begin : begin + counts[i]]))
+    return found
 
 
 def positive_integer(name: str, value: Any) -> int:
@@ -129,16 +136,19 @@ def positive_integer(name: str, value: Any) -> int:
     return int(value)
 
 
-def _tasks(quantity: Quantity, sizes: Sequence[Sizes], counts: Sequence[int], block_size: int | None) -> list[_Task]:
+def _tasks(
+    quantity: Quantity, sizes: Sequence[Sizes], counts: Sequence[int], skipped: Sequence[int], block_size: int | None
+) -> list[_Task]:
     wanted = 1 if block_size is None else positive_integer("block_size", block_size)
     tasks = []
     for index in sorted(range(len(sizes)), key=lambda i: -max(sizes[i].values(), default=1)):
         length = quantity.block_length(sizes[index])
-        blocks = -(-counts[index] // length)
-        step = -(-wanted // length) if block_size is not None else -(-blocks // _MOST_TASKS)
-        for first in range(0, blocks, step):
+        begin, end = skipped[index], skipped[index] + counts[index]
+        start, blocks = begin // length, -(-end // length)
+        step = -(-wanted // length) if block_size is not None else -(-(blocks - start) // _MOST_TASKS)
+        for first in range(start, blocks, step):
             last = min(first + step, blocks)
-            tasks.append(_Task(index, first, last, min(last * length, counts[index]) - first * length))
+            tasks.append(_Task(index, first, last, min(last * length, end) - max(first * length, begin)))
     return tasks
 
 

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from estimators._power_law import Array, two_sided_quantile
-from estimators.estimation import Estimate, check_scalar, from_samples
-from estimators.rates import Correction, RateFit, fit_rate
+from estimators._records import matching_schema
+from estimators.estimation import Estimate, Variance, check_scalar, from_samples
+from estimators.exact_variance import variance_at
+from estimators.merging import extend_estimates
+from estimators.rate_fit import Correction, RateFit
+from estimators.rates import fit_rate
 from estimators.sampling import Progress, describe, draw_samples, positive_integer
 from estimators.statistics import Statistic
 from randtensor.errors import InputError, ShapeError
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Scaling", "scaling"]
 
+_SCHEMA = "randtensor/scaling/1"
 _RESOLVED = 3.0  # standard errors away from zero, below which the sign of a value is not known
 
 
@@ -58,6 +63,16 @@ class Scaling:
         return self.estimates[0].statistic
 
     @property
+    def heavy_tailed(self) -> bool:
+        """Whether a few samples carry the variance at some size, so that the errors there are guesses."""
+        return any(found.heavy_tailed and found.error_source != "exact" for found in self.estimates)
+
+    @property
+    def kurtosis(self) -> Array:
+        """Excess kurtosis of the samples at each size; nan where they are constant."""
+        return np.array([found.kurtosis for found in self.estimates])
+
+    @property
     def exponent(self) -> float:
         """The power of n, see `RateFit.exponent`."""
         return self.fit.exponent
@@ -69,8 +84,10 @@ class Scaling:
 
     def __str__(self) -> str:
         span = f"{self.scale} = {self.n[0]:g} .. {self.n[-1]:g}"
-        return f"{self.statistic} of {self.quantity}, {span}: {self.fit}" + (
-            f" (unresolved: {self.reason})" if self.unresolved else ""
+        return (
+            f"{self.statistic} of {self.quantity}, {span}: {self.fit}"
+            + (f" (unresolved: {self.reason})" if self.unresolved else "")
+            + (" (heavy tails: see kurtosis)" if self.heavy_tailed else "")
         )
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
@@ -87,7 +104,8 @@ class Scaling:
 
         Parameters
         ----------
-        ax : axes for the values, or a pair with axes for the slopes; None makes a new figure with both.
+        ax : axes for the values, or several: local slopes, residuals and the sensitivity to the smallest n
+            are drawn in the second to fourth; None makes a new figure with the first two.
         level : confidence level of the bars and bands.
 
         Raises
@@ -98,9 +116,66 @@ class Scaling:
 
         return plot_scaling(self, ax, level)
 
+    def merge(self, other: Scaling) -> Scaling:
+        """All samples of both, and the fit to them; a size that only one of them has is kept.
+
+        Raises
+        ------
+        InputError : another quantity, scale, statistic or fit, or samples that are already in this result.
+
+        Examples
+        --------
+        >>> import randtensor as rt
+        >>> length = rt.norm(rt.gaussian(rt.Scale("n")))
+        >>> one = scaling(length, n=[8, 32], samples=100, rng=0)
+        >>> both = one.merge(scaling(length, n=[32, 128], samples=100, rng=1))
+        >>> [(found.sizes["n"], found.samples) for found in both.estimates]
+        [(8, 100), (32, 200), (128, 100)]
+        """
+        if not isinstance(other, Scaling):
+            raise InputError(f"other is {other!r}, expected a Scaling")
+        for name in ("scale", "statistic"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                raise InputError(f"{name} is {theirs!r} in the other result, expected {mine!r} as in this one")
+        for name in ("correction", "log_power", "hedged"):
+            mine, theirs = getattr(self.fit, name), getattr(other.fit, name)
+            if repr(mine) != repr(theirs):  # log_power = True is not 1.0
+                raise InputError(f"{name} is {theirs!r} in the other fit, expected {mine!r} as in this one")
+        if self.estimates[0].quantity != other.estimates[0].quantity:
+            raise InputError(f"quantity is {other.quantity} in the other result, expected {self.quantity}")
+        found = {int(estimate.sizes[self.scale]): estimate for estimate in self.estimates}
+        for estimate in other.estimates:
+            size = int(estimate.sizes[self.scale])
+            found[size] = found[size].merge(estimate) if size in found else estimate
+        return self._with(tuple(found[size] for size in sorted(found)))
+
+    def extend(
+        self,
+        quantity: Quantity,
+        samples: int | Sequence[int],
+        *,
+        jobs: int | None = None,
+        progress: Progress | None = None,
+    ) -> Scaling:
+        """This result with the next ``samples`` samples (one number, or one per size) of its own streams.
+
+        Raises
+        ------
+        InputError : another quantity than the one sampled, or numbers of samples that are not positive.
+        """
+        counts = _counts(samples, len(self.estimates))
+        return self._with(extend_estimates(quantity, self.estimates, counts, jobs=jobs, progress=progress))
+
+    def _with(self, estimates: tuple[Estimate, ...]) -> Scaling:
+        """The same question asked of other estimates."""
+        correction: Any = self.fit.correction
+        return from_estimates(estimates, self.scale, self.quantity, correction, self.fit.log_power, self.fit.hedged)
+
     def to_dict(self) -> dict[str, Any]:
-        """Everything but samples, ready for JSON."""
+        """Everything but samples, ready for JSON; `from_dict` reads it."""
         return {
+            "schema": _SCHEMA,
             "quantity": self.quantity,
             "statistic": self.statistic,
             "scale": self.scale,
@@ -111,7 +186,29 @@ class Scaling:
             "fit": self.fit.to_dict(),
             "unresolved": self.unresolved,
             "reason": self.reason,
+            "heavy_tailed": self.heavy_tailed,
         }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Scaling:
+        """The result of which ``record`` is the `to_dict`; it can be merged and extended, but holds no samples.
+
+        Raises
+        ------
+        InputError : a record of something else.
+        """
+        with matching_schema(record, _SCHEMA):
+            return cls(
+                n=np.array(record["n"], dtype=float),
+                values=np.array(record["values"], dtype=float),
+                errors=np.array(record["errors"], dtype=float),
+                estimates=tuple(Estimate.from_dict(estimate) for estimate in record["estimates"]),
+                fit=RateFit.from_dict(record["fit"]),
+                scale=str(record["scale"]),
+                quantity=str(record["quantity"]),
+                unresolved=bool(record["unresolved"]),
+                reason=record["reason"],
+            )
 
 
 def scaling(
@@ -123,6 +220,8 @@ def scaling(
     rng: Seed = None,
     correction: Correction = "auto",
     log_power: bool | float = False,
+    hedged: bool = True,
+    variance: Variance = "auto",
     scale: Any = None,
     jobs: int | None = None,
     block_size: int | None = None,
@@ -138,7 +237,8 @@ def scaling(
     statistic : see `estimate`.
     samples : independent samples per size: one number, or one per size in the order of ``n``.
     rng : seed; the same seed gives the same bits, whatever ``jobs`` and ``block_size``.
-    correction, log_power : see `fit_rate`.
+    correction, log_power, hedged : see `fit_rate`.
+    variance : where the standard errors of means come from, see `estimate`.
     scale : the scale (or its name) whose exponent is wanted; may be left out when only one varies.
     jobs, block_size, progress, keep_samples : see `estimate`.
 
@@ -146,6 +246,7 @@ def scaling(
     ------
     ShapeError : sizes that are missing, repeated, too few or not positive integers, or a quantity that is not
         a scalar.
+    ExactError : ``variance="exact"`` and no rule gives it.
     InputError : any other argument that cannot be used, samples that are not finite, or a statistic that is
         exactly 0.
 
@@ -171,49 +272,65 @@ def scaling(
     order = sorted(range(len(sizes)), key=lambda i: sizes[i][axis])
     sizes, counts = [sizes[i] for i in order], [counts[i] for i in order]
     widths = np.array([size[axis] for size in sizes], dtype=float)
-    _check_options(widths, correction, log_power)
+    _check_options(widths, correction, log_power, hedged)
+    exact = variance_at(quantity, chosen, sizes, probes, variance)
     drawn = draw_samples(quantity, sizes, counts, root, jobs=jobs, block_size=block_size, progress=progress)
     estimates = tuple(
-        from_samples(draws, chosen, size, root, probes, keep_samples) for draws, size in zip(drawn, sizes, strict=True)
+        from_samples(draws, chosen, size, root, probes, keep_samples, quantity=quantity, variance=known)
+        for draws, size, known in zip(drawn, sizes, exact, strict=True)
     )
+    return from_estimates(estimates, axis, describe(quantity), correction, log_power, hedged)
+
+
+def from_estimates(
+    estimates: tuple[Estimate, ...],
+    axis: str,
+    quantity: str,
+    correction: Correction,
+    log_power: bool | float,
+    hedged: bool,
+) -> Scaling:
+    """The scaling of estimates in ascending order of the scale ``axis``."""
+    widths = np.array([found.sizes[axis] for found in estimates], dtype=float)
     values = np.array([found.value for found in estimates])
     errors = np.array([found.error for found in estimates])
-    size_of_values, size_of_errors = _magnitudes(estimates, widths)
-    reason = _unresolved(widths, values, errors, chosen.name)
+    statistic = estimates[0].statistic
+    magnitudes, spread = magnitudes_of(values, errors, [found.dof for found in estimates], widths, statistic)
+    reason = unresolved_reason(widths, values, errors, statistic)
     return Scaling(
         n=widths,
         values=values,
         errors=errors,
         estimates=estimates,
-        fit=fit_rate(widths, size_of_values, size_of_errors, correction=correction, log_power=log_power),
+        fit=fit_rate(widths, magnitudes, spread, correction=correction, log_power=log_power, hedged=hedged),
         scale=axis,
-        quantity=describe(quantity),
+        quantity=quantity,
         unresolved=reason is not None,
         reason=reason,
     )
 
 
-def _magnitudes(estimates: Sequence[Estimate], widths: Array) -> tuple[Array, Array]:
+def magnitudes_of(
+    signed: Array, errors: Array, dofs: Sequence[float], widths: Array, statistic: str
+) -> tuple[Array, Array]:
     """Absolute values and errors for the fit.
 
     A value nearer to zero than its error says only that the magnitude is at most about that error, so it
     enters as the error with a relative error of one.  Errors with few effective degrees of freedom (heavy
     tails) are widened as Student's quantile widens an interval.
     """
-    values = np.abs([found.value for found in estimates])
-    errors = np.array([found.error for found in estimates])
+    values = np.abs(signed)
     if not np.all((values > 0) | (errors > 0)):
         at = widths[np.flatnonzero((values == 0) & (errors == 0))[0]]
-        raise InputError(
-            f"the {estimates[0].statistic} at n = {at:g} is exactly zero, expected a statistic that scales with n"
-        )
+        raise InputError(f"the {statistic} at n = {at:g} is exactly zero, expected a statistic that scales with n")
     normal = two_sided_quantile(0.95, np.inf)
-    student = np.array([two_sided_quantile(0.95, max(found.dof, 3.0)) for found in estimates])
+    student = np.array([two_sided_quantile(0.95, max(dof, 3.0)) for dof in dofs])
     magnitudes = np.maximum(values, errors)
     return magnitudes, np.minimum(errors * student / normal, magnitudes)
 
 
-def _unresolved(widths: Array, values: Array, errors: Array, statistic: str) -> str | None:
+def unresolved_reason(widths: Array, values: Array, errors: Array, statistic: str) -> str | None:
+    """Why the exponent of these values means little; None if it does not."""
     near = np.abs(values) < _RESOLVED * errors
     if near.any():
         listed = ", ".join(f"{width:g}" for width in widths[near])
@@ -264,6 +381,6 @@ def _counts(samples: Any, expected: int) -> list[int]:
     return counts
 
 
-def _check_options(widths: Array, correction: Correction, log_power: bool | float) -> None:
+def _check_options(widths: Array, correction: Correction, log_power: bool | float, hedged: bool) -> None:
     """Refuse options of the fit before the samples are drawn, not after."""
-    fit_rate(widths, np.ones_like(widths), correction=correction, log_power=log_power)
+    fit_rate(widths, np.ones_like(widths), correction=correction, log_power=log_power, hedged=hedged)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from estimators._k_statistics import centred, jackknife
 from randtensor.errors import InputError
 
 __all__ = ["Statistic", "Summary", "excess_kurtosis", "summarize"]
@@ -18,7 +19,11 @@ __all__ = ["Statistic", "Summary", "excess_kurtosis", "summarize"]
 Array = NDArray[np.float64]
 
 _NAMED = ("mean", "rms", "variance", "std", "median")
-_EXPECTED = "'mean', 'rms', 'variance', 'std', 'median', a quantile like 'q90', a norm like 'L3' or a Statistic"
+_CUMULANTS = {"k3": 3, "k4": 4, "k5": 5, "k6": 6}
+_EXPECTED = (
+    "'mean', 'rms', 'variance', 'std', 'median', a quantile like 'q90', a norm like 'L3', a cumulant 'k3' to 'k6' "
+    "or a Statistic"
+)
 _FEWEST_BEYOND = 5  # samples on the thin side of a quantile, below which its error cannot be estimated
 
 
@@ -58,8 +63,9 @@ class Statistic:
 
     Parameters
     ----------
-    name : "mean", "rms", "variance", "std", "median", a quantile ("q90", "q99.9": in per cent) or the norm
-        (E|X|^q)^(1/q) as "L" and q ("L1", "L3").
+    name : "mean", "rms", "variance", "std", "median", a quantile ("q90", "q99.9": in per cent), the norm
+        (E|X|^q)^(1/q) as "L" and q ("L1", "L3") or a cumulant ("k3", "k4", "k5", "k6"), estimated without bias by the
+        k-statistic.
 
     Raises
     ------
@@ -75,7 +81,7 @@ class Statistic:
     name: str
 
     def __post_init__(self) -> None:
-        if self._order is None and self.name not in _NAMED:
+        if self._order is None and self.name not in _NAMED and not self.is_cumulant:
             raise InputError(f"statistic is {self.name!r}, expected {_EXPECTED}")
 
     @classmethod
@@ -109,6 +115,15 @@ class Statistic:
         return self.name.startswith("L")
 
     @property
+    def is_cumulant(self) -> bool:
+        return self.name in _CUMULANTS
+
+    @property
+    def _degree(self) -> int:
+        """The power of the unit of the samples that the statistic has as its unit."""
+        return 2 if self.name == "variance" else _CUMULANTS.get(self.name, 1)
+
+    @property
     def is_positive(self) -> bool:
         """Whether the statistic of every law is at least zero."""
         return self.name in ("rms", "variance", "std") or self.is_norm
@@ -120,13 +135,14 @@ class Statistic:
                 f"statistic is {self.name!r}, but only the square of the quantity is estimated without bias: "
                 "expected 'rms', or an exact quantity (probes=0)"
             )
-        if probes > 1 and (self.is_quantile or self.is_norm):
+        if probes > 1 and (self.is_quantile or self.is_norm or self.is_cumulant):
             raise InputError(
                 f"statistic is {self.name!r}, but the quantity has {probes} noisy probes per sample: "
                 "expected 'mean', 'rms', 'variance' or 'std', which have unbiased estimates from probes"
             )
-        if samples < 2:
-            raise InputError(f"samples is {samples}, expected at least 2 to estimate a standard error")
+        fewest = _CUMULANTS.get(self.name, 1) + 1
+        if samples < fewest:
+            raise InputError(f"samples is {samples}, expected at least {fewest} to estimate a standard error")
         if self.is_quantile:
             order = self._order or 0.5
             fewest = math.ceil(_FEWEST_BEYOND / min(order, 1 - order) - 1e-9)
@@ -151,10 +167,12 @@ class Statistic:
         draws = np.asarray(samples, dtype=float)
         if self.is_quantile:
             return _quantile(draws, self._order or 0.5)
+        if self.is_cumulant:
+            draws = centred(draws)  # before they are divided, which would round away what a large mean leaves
         # near the ends of the range of floats, only ratios to the largest can be raised to powers
         scale = float(np.abs(draws).max()) or 1.0
         value, error, dof = _moment(self)(draws / scale, probes)
-        for _ in range(2 if self.name == "variance" else 1):
+        for _ in range(self._degree):
             value, error = value * scale, error * scale
         return Summary(value, error, dof, self.is_positive)
 
@@ -193,6 +211,8 @@ def _moment(statistic: Statistic) -> Callable[[Array, int], tuple[float, float, 
     if statistic.is_norm:
         order = statistic._order or 1.0
         return lambda draws, probes: _root(np.abs(draws) ** order, 1 / order)
+    if statistic.is_cumulant:
+        return lambda draws, probes: _cumulant(draws, _CUMULANTS[statistic.name])
     return {"mean": _mean, "rms": _rms, "variance": _variance, "std": _std}[statistic.name]
 
 
@@ -217,6 +237,12 @@ def _variance(draws: Array, probes: int) -> tuple[float, float, float]:
 
 def _std(draws: Array, probes: int) -> tuple[float, float, float]:
     return _power(*_variance(draws, probes), 0.5)
+
+
+def _cumulant(draws: Array, order: int) -> tuple[float, float, float]:
+    """k-statistic: the mean of its jackknife pseudo-values, which are treated as independent samples of it."""
+    value, pseudo = jackknife([draws] * order)
+    return value, *_average(pseudo)[1:]
 
 
 def _square(draws: Array, probes: int) -> Array:

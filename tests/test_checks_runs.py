@@ -67,7 +67,9 @@ def test_exit_status_and_summary(claims, status, summary):
     report = verify(claims, rng=0)
     assert report.exit_status == status
     assert summary in report.summary()
-    assert "false refutation probability of the run 0.0001; seed 0" in report.summary()
+    plural = "assertions" if len(claims) > 1 else "assertion"
+    assert f"false refutation probability of the run 0.0001, over {len(claims)} {plural} at level" in report.summary()
+    assert "; seed 0; " in report.summary()
 
 
 def test_only_changes_no_number():
@@ -253,11 +255,15 @@ def test_results_on_disk(tmp_path):
     record = json.loads(path.read_text(), parse_constant=refuse)
     assert record == json.loads(json.dumps(report.to_dict()))
     assert {"versions", "platform", "seed", "created", "seconds", "exit_status", "false_refutation"} <= set(record)
+    assert (record["interrupted"], record["planned"], record["time_budget"]) == (False, len(claims), None)
+    assert record["error_budget"]["assertions"] == len(claims) - 1  # the identity takes no part in it
     assert set(record["versions"]) == {"randtensor", "numpy", "scipy", "python"}
     assert len(record["results"]) == len(claims)
     for entry in record["results"]:
         assert entry["verdict"] in ("consistent", "refuted", "inconclusive")
         assert entry["reason"] and entry["seed"]["entropy"] == 0
+        assert entry["samples"] == [m["samples"] for m in entry["measurements"]][: len(entry["samples"])]
+        assert {"contradictions", "smallest_detectable_deviation", "detectable_unit", "looks"} <= set(entry)
         for measured in entry["measurements"]:
             assert {"sizes", "samples", "value", "error", "statistic", "kurtosis"} <= set(measured)
     assert record["results"][0]["interval"][0] < -1 < record["results"][0]["interval"][1]

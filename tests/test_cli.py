@@ -78,6 +78,10 @@ def test_the_same_command_gives_the_same_numbers(run, tmp_path):
         (["verify", "mine.py", "--budget", "much"], "Invalid value for '--budget'"),
         (["verify", "mine.py", "--jobs", "0"], "jobs is 0, expected a positive integer"),
         (["verify", "mine.py", "--rng", "-1"], "rng is -1, expected a non-negative integer"),
+        (["verify", "mine.py", "--time-budget", "0"], "time_budget is 0.0, expected a positive number of seconds"),
+        (["verify", "mine.py", "--false-refutation", "2"], "false_refutation is 2.0, expected a probability"),
+        (["verify", "mine.py", "--replay", "x.json"], "replay x.json cannot be read: No such file or directory"),
+        (["verify", "mine.py", "--replay", "mine.py"], "replay mine.py is not JSON, expected the results of a run"),
         (["verify", "mine.py", "--only", "X"], "'X' matches none of the 2 claims, expected an id such as L1, L2"),
         (["verify", "mine.py", "mine.py"], "two claims have the id 'L1'"),
         (["verify", "mine.py", "--out", "mine.py"], "mine.py is a file, expected a directory"),
@@ -114,6 +118,37 @@ def test_an_interruption_leaves_nothing_behind(run, tmp_path, monkeypatch):
     assert found.exit_code == 130
     assert "randtensor: interrupted, nothing was written" in found.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_an_interruption_keeps_what_was_checked(run, tmp_path, monkeypatch):
+    from theory_checks import checks
+
+    checked = []
+
+    def interrupt(claim, **options):
+        if checked:
+            raise KeyboardInterrupt
+        checked.append(claim)
+        return checks.check(claim, **options)
+
+    monkeypatch.setattr("theory_checks.verification.check", interrupt)
+    found = run("verify", "mine.py")
+    assert found.exit_code == 130
+    assert "interrupted after 1 of 2 claims: 1 consistent" in " ".join(found.output.split())
+    record = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert (record["interrupted"], record["planned"], record["exit_status"]) == (True, 2, 130)
+    assert [result["id"] for result in record["results"]] == ["L1"]
+
+
+def test_a_time_budget_and_its_replay(run, tmp_path):
+    assert run("verify", "mine.py", "--time-budget", "5", "--out", "timed").exit_code == 0
+    path = tmp_path / "timed" / "results.json"
+    first = json.loads(path.read_text())
+    assert first["time_budget"] == 5
+    assert run("verify", "mine.py", "--replay", path, "--out", "again").exit_code == 0
+    again = json.loads((tmp_path / "again" / "results.json").read_text())
+    for key in ("samples", "measurements", "verdict", "contradictions", "interval", "reason"):
+        assert [r[key] for r in again["results"]] == [r[key] for r in first["results"]]
 
 
 def test_an_error_of_the_program_does_not_look_like_a_verdict(run, monkeypatch):

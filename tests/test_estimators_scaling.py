@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import estimators
+import randtensor as rt
 from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Quantity
 
@@ -132,6 +133,145 @@ def test_a_quantity_without_scale_has_no_exponent():
 
     with pytest.raises(ShapeError, match="has no scale, expected one that can grow"):
         estimators.scaling(Fixed(()), n=[8, 16])
+
+
+def test_infinite_samples_are_refused():
+    class Infinite(Toy):
+        def evaluate(self, draw):
+            return np.full(draw.batch, np.inf if draw.sizes["n"] == 64 else 1.0)
+
+    with pytest.raises(InputError, match=r"toy gave 20 values that are not finite among 20 at n = 64, expected finite"):
+        estimators.scaling(Infinite(), n=[16, 64], samples=20, rng=1)
+
+
+def test_a_constant_and_two_sizes():
+    constant = estimators.scaling(Toy(shift=lambda n: 2.0, noise=0.0), n=[16, 64, 256, 1024], samples=5, rng=1)
+    assert constant.exponent == pytest.approx(0, abs=1e-9) and not constant.heavy_tailed
+    two = estimators.scaling(Toy(), n=[16, 1024], samples=2000, rng=1)
+    low, high = two.interval()
+    assert low < -0.5 < high and high - low > 0.2
+
+
+class TestAddingSamples:
+    n = (16, 64, 256)
+
+    def drawn(self, statistic="rms", rng=0, samples=300, **options):
+        return estimators.scaling(Toy(), n=self.n, statistic=statistic, rng=rng, samples=samples, **options)
+
+    @pytest.mark.parametrize("statistic", ["rms", "mean", "L1"])
+    @pytest.mark.parametrize("first", [100, 128, 200])
+    def test_the_next_samples_are_those_of_one_longer_run(self, statistic, first):
+        whole = self.drawn(statistic)
+        extended = self.drawn(statistic, samples=first).extend(Toy(), 300 - first)
+        for a, b in zip(whole.estimates, extended.estimates, strict=True):
+            assert (a.samples, a.sources, a.seed) == (b.samples, b.sources, b.seed)
+            assert [b.value, b.error, b.kurtosis] == pytest.approx([a.value, a.error, a.kurtosis], rel=1e-9)
+        assert extended.interval() == pytest.approx(whole.interval(), rel=1e-6)
+
+    @pytest.mark.parametrize("statistic", ["median", "std", "variance"])
+    def test_samples_that_were_kept_give_the_same_bits(self, statistic):
+        whole = self.drawn(statistic, keep_samples=True)
+        extended = self.drawn(statistic, samples=200, keep_samples=True).extend(Toy(), [100] * 3)
+        assert whole.estimates == extended.estimates
+        assert all((a.draws == b.draws).all() for a, b in zip(whole.estimates, extended.estimates, strict=True))
+
+    @pytest.mark.parametrize("statistic", ["median", "std", "variance", "q90"])
+    def test_other_statistics_are_averaged(self, statistic):
+        one, other = self.drawn(statistic, 0, 4000), self.drawn(statistic, 1, 4000)
+        pooled = self.drawn(statistic, 0, 4000, keep_samples=True).merge(
+            self.drawn(statistic, 1, 4000, keep_samples=True)
+        )
+        for a, b, c in zip(one.merge(other).estimates, pooled.estimates, one.estimates, strict=True):
+            # the quantile of all samples differs from the average by about N^-1/4 standard errors
+            assert abs(a.value - b.value) < 0.5 * b.error
+            assert a.error == pytest.approx(b.error, rel=0.2)
+            assert a.error < 0.8 * c.error
+
+    def test_merging_is_commutative_and_keeps_every_size(self):
+        one, other = self.drawn(rng=0), estimators.scaling(Toy(), n=[64, 1024], samples=100, rng=1)
+        a, b = one.merge(other), other.merge(one)
+        assert list(a.n) == [16, 64, 256, 1024]
+        assert [e.samples for e in a.estimates] == [300, 400, 300, 100]
+        assert a.values == pytest.approx(b.values) and a.interval() == pytest.approx(b.interval())
+
+    def test_samples_are_not_counted_twice(self):
+        one = self.drawn()
+        with pytest.raises(InputError, match="samples 0 to 299 of the seed 0 are in both estimates, expected other"):
+            one.merge(one)
+        with pytest.raises(InputError, match="samples 0 to 99 of the seed 0"):
+            one.merge(self.drawn(samples=100))
+        both = one.merge(self.drawn(rng=1))
+        with pytest.raises(InputError, match="samples 0 to 299 of the seed 1"):
+            both.merge(self.drawn(rng=1))
+
+    def test_what_does_not_belong_together(self):
+        one = self.drawn()
+        with pytest.raises(InputError, match="statistic is 'mean' in the other result, expected 'rms'"):
+            one.merge(self.drawn("mean", 1))
+        with pytest.raises(InputError, match="correction is None in the other fit, expected 'auto'"):
+            one.merge(self.drawn(rng=1, correction=None))
+        other = Toy()
+        other.fingerprint = "another toy"
+        with pytest.raises(InputError, match="quantity is another toy in the other result, expected toy"):
+            one.merge(estimators.scaling(other, n=self.n, samples=20, rng=1))
+        with pytest.raises(InputError, match="quantity is another toy, expected the one that was sampled"):
+            one.extend(other, 10)
+        with pytest.raises(InputError, match=r"sizes is \{'n': 64\} in the other estimate, expected"):
+            one.estimates[0].merge(one.estimates[1])
+        with pytest.raises(InputError, match="samples is 0, expected a positive integer"):
+            one.extend(Toy(), 0)
+
+    def test_records_can_be_added_to(self):
+        one = self.drawn(samples=100)
+        again = estimators.Scaling.from_dict(json.loads(json.dumps(one.to_dict(), allow_nan=False)))
+        assert again.to_dict() == one.to_dict() and again.estimates == one.estimates
+        assert again.extend(Toy(), 50).to_dict() == one.extend(Toy(), 50).to_dict()
+        with pytest.raises(InputError, match="record has the schema 'randtensor/estimate/1', expected 'randtensor/sc"):
+            estimators.Scaling.from_dict(one.estimates[0].to_dict())
+
+
+class TestExactVariance:
+    n = rt.Scale("n")
+    g = rt.gaussian(n)
+    square = rt.einsum("a,a->", g, g)
+
+    def test_the_error_of_a_mean_is_exact_where_a_rule_gives_it(self):
+        found = estimators.scaling(self.square, statistic="mean", n=[4, 16, 64], samples=50, rng=0)
+        assert found.errors == pytest.approx(np.sqrt(2 * found.n / 50))
+        assert {e.error_source for e in found.estimates} == {"exact"} and found.estimates[0].dof == np.inf
+        sampled = estimators.scaling(
+            self.square, statistic="mean", n=[4, 16, 64], samples=50, rng=0, variance="sampled"
+        )
+        assert (sampled.values == found.values).all() and (sampled.errors != found.errors).all()
+        more = found.extend(self.square, 50)
+        assert more.errors == pytest.approx(found.errors / np.sqrt(2))
+
+    def test_other_statistics_and_quantities_are_sampled(self):
+        assert estimators.estimate(self.square, 8, statistic="rms", samples=50, rng=0).error_source == "sampled"
+        assert estimators.estimate(Toy(), 8, samples=50, rng=0).error_source == "sampled"
+        with pytest.raises(InputError, match="variance is 'exact' with the statistic 'rms', expected the statistic 'm"):
+            estimators.estimate(self.square, 8, statistic="rms", samples=50, variance="exact")
+        with pytest.raises(rt.ExactError):
+            estimators.estimate(Toy(), 8, samples=50, variance="exact")
+        with pytest.raises(InputError, match="variance is 'known', expected 'auto', 'exact' or 'sampled'"):
+            estimators.estimate(self.square, 8, variance="known")
+
+
+def test_heavy_tails_are_flagged_and_their_errors_robust():
+    class Heavy(Toy):
+        fingerprint = "heavy"
+
+        def evaluate(self, draw):
+            return draw.generator.standard_normal((draw.batch, 5)).prod(1) / draw.sizes["n"]
+
+    found = estimators.scaling(Heavy(), n=[16, 64, 256], samples=500, rng=0)
+    assert found.heavy_tailed and "heavy tails" in str(found)
+    flagged = [e for e in found.estimates if e.heavy_tailed]
+    assert all(e.error_source == "blocks" and e.dof <= 19 and e.largest_share > 0.1 for e in flagged)
+    assert np.all(found.kurtosis > 20)
+    assert not estimators.scaling(Toy(), n=[16, 64, 256], samples=500, rng=0).heavy_tailed
+    more = found.extend(Heavy(), 500)
+    assert more.heavy_tailed and [e.samples for e in more.estimates] == [1000] * 3
 
 
 @pytest.fixture

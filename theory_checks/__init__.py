@@ -10,15 +10,19 @@
 
 from theory_checks.checks import check
 from theory_checks.claims import Claim
+from theory_checks.detection import minimum_detectable, samples_required
 from theory_checks.predictions import Exact, Identity, NoDefiniteBound, QuantileSlopes, Tight, Zero
+from theory_checks.pytest_support import ClaimFailure, assert_claim
 from theory_checks.results import Measurement, Result
 from theory_checks.suites import Suite, SuiteOptions, load_suite
-from theory_checks.verification import Report, verify
+from theory_checks.verification import Interrupted, Report, verify
 
 __all__ = [
     "Claim",
+    "ClaimFailure",
     "Exact",
     "Identity",
+    "Interrupted",
     "Measurement",
     "NoDefiniteBound",
     "QuantileSlopes",
@@ -28,7 +32,10 @@ __all__ = [
     "SuiteOptions",
     "Tight",
     "Zero",
+    "assert_claim",
     "check",
     "load_suite",
+    "minimum_detectable",
+    "samples_required",
     "verify",
 ]

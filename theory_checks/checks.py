@@ -20,15 +20,20 @@ from theory_checks.findings import Finding, Progress, Sampling, interval_at
 from theory_checks.quantiles import check_quantiles
 from theory_checks.results import Measurement, Result
 from theory_checks.verdicts import (
-    CONSISTENT_QUANTILE,
     Decision,
+    FixedResolution,
+    JointResolution,
+    SlopeResolution,
     decide_interval,
     decide_joint,
     normal_quantile,
     region_of,
+    smallest_level,
 )
 
 __all__ = ["check", "reduced_counts"]
+
+_CONSISTENT = 0.01  # one less the level of the interval that has to lie inside a claim
 
 _ROUNDING = 1e-9  # relative differences below this are of the arithmetic, not of the law
 
@@ -41,6 +46,7 @@ def check(
     budget: float = 1.0,
     progress: Progress | None = None,
     false_refutation: float = 1e-4,
+    looks: int = 1,
 ) -> Result:
     """Hold a claim against samples of its quantity.
 
@@ -57,6 +63,8 @@ def check(
     budget : factor on the samples of the claim.
     progress : called with (samples done, samples in all).
     false_refutation : probability of refuting the claim if it is true.
+    looks : planned number of looks at growing samples, of which this is one: both levels are divided by it, so that
+        whichever look decides, the probabilities of false verdicts stay what they are for one look.
 
     Raises
     ------
@@ -76,8 +84,15 @@ def check(
         raise InputError(f"claim is {claim!r}, expected a Claim")
     if isinstance(false_refutation, bool) or not 0 < false_refutation < 1:
         raise InputError(f"false_refutation is {false_refutation!r}, expected a probability between 0 and 1")
+    if isinstance(looks, bool) or not isinstance(looks, int) or looks < 1:
+        raise InputError(f"looks is {looks!r}, expected a positive integer")
     sampling = Sampling(
-        reduced_counts(claim, budget), claim_root(claim, root_sequence(rng)), jobs, progress, false_refutation
+        reduced_counts(claim, budget),
+        claim_root(claim, root_sequence(rng)),
+        jobs,
+        progress,
+        false_refutation / looks,
+        normal_quantile(_CONSISTENT / looks),
     )
     start = time.perf_counter()
     try:
@@ -102,7 +117,11 @@ def check(
         refutation_interval=found.refutation_interval,
         measurements=found.measurements,
         p_value=found.p_value,
-        detectable=found.decision.detectable,
+        contradictions=tuple(min(1.0, looks * p) for p in found.contradictions),
+        detectable=found.resolution.detectable(sampling.alpha),
+        counts=sampling.counts,
+        resolution=found.resolution,
+        looks=looks,
         samples_required=None if factor is None else tuple(math.ceil(factor * count) for count in sampling.counts),
         false_refutation=false_refutation,
         seed={"entropy": sampling.root.entropy, "spawn_key": sampling.root.spawn_key},
@@ -153,6 +172,8 @@ def _check_bound(claim: Claim, bound: Bound, sampling: Sampling) -> Finding:
             rng=sampling.root,
             correction=claim.correction,
             log_power=claim.log_exponent or False,
+            # A claim that states a correction has derived it; one that does not is held to every candidate.
+            hedged=False,
             scale=claim.axis,
             jobs=sampling.jobs,
             progress=sampling.progress,
@@ -164,18 +185,27 @@ def _check_bound(claim: Claim, bound: Bound, sampling: Sampling) -> Finding:
         return _vanishing(bound, estimates)
     exponent, log_exponent = claim.exponent or 0.0, claim.log_exponent
     region = region_of(bound.kind, exponent, log_exponent, claim.margin)
-    widening = _tail_widening([estimate.dof for estimate in scaling.estimates], sampling.alpha)
-    quantile, consistent = normal_quantile(sampling.alpha) * widening, CONSISTENT_QUANTILE * widening
+    dofs = [estimate.dof for estimate in scaling.estimates]
+    widening = _tail_widening(dofs, sampling.alpha)
+    quantile, consistent = normal_quantile(sampling.alpha) * widening, sampling.consistent * widening
+    obstacle = scaling.reason if scaling.unresolved else None
+    poor = 2.0 if scaling.fit.poor_fit else 1.0
 
     def interval(q: float) -> tuple[float, float]:
         return interval_at(scaling.fit, q)
+
+    def quantile_of(alpha: float) -> float:
+        return poor * normal_quantile(alpha) * _tail_widening(dofs, alpha)
+
+    def refutes(alpha: float) -> bool:
+        return region.verdict(interval, quantile_of(alpha)) == "refuted"
 
     decision = decide_interval(
         region,
         interval,
         scaling.exponent,
         quantile,
-        scaling.reason if scaling.unresolved else None,
+        obstacle,
         scaling.fit.poor_fit,
         consistent,
     )
@@ -186,6 +216,8 @@ def _check_bound(claim: Claim, bound: Bound, sampling: Sampling) -> Finding:
         scaling.exponent,
         "exponent",
         tuple(_measurement(estimate) for estimate in scaling.estimates),
+        (1.0 if obstacle else smallest_level(refutes),),
+        SlopeResolution(region, interval, scaling.exponent, quantile_of),
         error=scaling.error,
         interval=interval(consistent),
         refutation_interval=interval(quantile),
@@ -200,7 +232,10 @@ def _tail_widening(dofs: Sequence[float], alpha: float) -> float:
     """
     from scipy.special import stdtrit
 
-    dof = 2 * len(dofs) / sum(1 / max(dof, 1.0) for dof in dofs)
+    scarcity = sum(1 / max(dof, 1.0) for dof in dofs)
+    if not scarcity:  # all errors are exact
+        return 1.0
+    dof = 2 * len(dofs) / scarcity
     ratios = [float(-stdtrit(dof, a / 2)) / normal_quantile(a) for a in (alpha, 0.05)]
     return max(ratios[0] / ratios[1], 1.0)
 
@@ -221,7 +256,9 @@ def _vanishing(bound: Bound, estimates: tuple[estimators.Estimate, ...]) -> Find
     verdict: Any = "consistent" if bound.kind in ("O", "o") else "refuted"
     reason = f"the {estimates[0].statistic} is exactly zero at every size"
     measurements = tuple(_measurement(estimate) for estimate in estimates)
-    return Finding(Decision(verdict, reason), -math.inf, "exponent", measurements)
+    # what vanishes in every sample does not do so by chance
+    p = 0.0 if verdict == "refuted" else 1.0
+    return Finding(Decision(verdict, reason), -math.inf, "exponent", measurements, (p,))
 
 
 def _check_value(claim: Claim, prediction: Exact | Zero, sampling: Sampling) -> Finding:
@@ -254,7 +291,8 @@ def _check_value(claim: Claim, prediction: Exact | Zero, sampling: Sampling) -> 
     decision, p, worst = decide_joint(
         [m.score or 0.0 for m in measurements], units, sampling.alpha, prediction.within, what, unit_name
     )
-    return Finding(decision, worst, "score", tuple(measurements), p_value=p)
+    resolution = JointResolution(tuple(units))
+    return Finding(decision, worst, "score", tuple(measurements), (p,), resolution, p_value=p)
 
 
 def _score(difference: float, error: float, expected: float, dof: float) -> float:
@@ -297,7 +335,9 @@ def _check_identity(claim: Claim, prediction: Identity, sampling: Sampling) -> F
         f"{'within' if holds else 'above'} {prediction.tolerance:g}"
     )
     decision = Decision("consistent" if holds else "refuted", reason, prediction.tolerance)
-    return Finding(decision, worst.value, "residual", tuple(measurements))
+    return Finding(
+        decision, worst.value, "residual", tuple(measurements), resolution=FixedResolution(prediction.tolerance)
+    )
 
 
 def _estimates(claim: Claim, sampling: Sampling, statistic: Any) -> tuple[estimators.Estimate, ...]:

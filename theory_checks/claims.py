@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from estimators import Statistic, fit_rate
 from randtensor import Bound, Order, Quantity, Scale
 from randtensor.errors import InputError, RandtensorError
 from randtensor.quantity import resolve_sizes
+from theory_checks.families import Family
 from theory_checks.predictions import (
     Exact,
     Identity,
@@ -24,7 +25,7 @@ from theory_checks.predictions import (
     as_prediction,
 )
 
-__all__ = ["Claim", "Exact", "Identity", "NoDefiniteBound", "QuantileSlopes", "Tight", "Zero"]
+__all__ = ["Claim", "Exact", "Identity", "NoDefiniteBound", "QuantileSlopes", "Tight", "Zero", "with_samples"]
 
 _FEWEST_BEYOND = 5  # samples that have to lie beyond a quantile before it is estimated
 
@@ -36,7 +37,8 @@ class Claim:
     Parameters
     ----------
     name : what is claimed, in words.
-    quantity : a scalar quantity; of any shape for an `Identity`.
+    quantity : a scalar quantity; of any shape for an `Identity` and for ``Tight(uniform=True)``, where a list of scalar
+        quantities, drawn jointly, does as well.
     statistic : what of the law is predicted, see `estimators.estimate`; quantile predictions, `Zero` (the mean) and
         `Identity` (the largest residual) bring their own.
     predicted : a bound such as ``rt.Theta(n**-1)`` (a plain order means Theta), or one of `Exact`, `Zero`, `Identity`,
@@ -67,7 +69,7 @@ class Claim:
     """
 
     name: str
-    quantity: Quantity
+    quantity: Any
     _: KW_ONLY
     statistic: str | Statistic = "rms"
     predicted: Any = None
@@ -160,6 +162,8 @@ class Claim:
     def _check(self) -> None:
         if not isinstance(self.id, str):
             raise InputError(f"id is {self.id!r}, expected a text")
+        if isinstance(self.quantity, list | tuple):
+            object.__setattr__(self, "quantity", Family(self.quantity))
         if not isinstance(self.quantity, Quantity):
             raise InputError(f"quantity is {self.quantity!r}, expected a randtensor quantity that can be sampled")
         if self.predicted is None:
@@ -211,6 +215,13 @@ class Claim:
                 raise InputError(f"an exact standard deviation fits the mean, but statistic is {self.statistic_name!r}")
         if not isinstance(self.prediction, Bound | QuantileSlopes | Tight | NoDefiniteBound):
             return
+        family, shape = getattr(self.prediction, "uniform", False), tuple(self.quantity.shape)
+        if family and not shape:
+            raise InputError("the quantity is a scalar, but the prediction is uniform, expected one with a shape")
+        if shape and not family:
+            raise InputError(
+                f"the quantity has shape {shape}, expected a scalar: contract or index it, or claim Tight(uniform=True)"
+            )
         if self.axis is None:
             raise InputError("the quantity has no scale, expected one that can grow")
         widths = {size[self.axis] for size in self.sizes}
@@ -248,6 +259,15 @@ class Claim:
                 )
         if self._exponents(order).loglog != 0:
             raise InputError(f"predicted is {self.predicted}, expected no iterated logarithm: no fit can see it")
+
+
+def with_samples(claim: Claim, counts: Sequence[int]) -> Claim:
+    """The claim with these samples at its sizes, which are in ascending order."""
+    if len(counts) != len(claim.sizes):
+        raise InputError(
+            f"claim {claim.label!r}: samples has {len(counts)} entries, expected {len(claim.sizes)}, one per size"
+        )
+    return replace(claim, n=None if claim.axis is None else list(claim.sizes), samples=[int(count) for count in counts])
 
 
 def samples_for_quantile(percent: float) -> int:

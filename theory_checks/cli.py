@@ -1,4 +1,4 @@
-"""The command line: ``randtensor verify``, ``list`` and ``predict``."""
+"""The command line: ``randtensor verify``, ``list``, ``predict`` and ``rate``."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _complain(message: str) -> None:
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        from theory_checks.verification import package_version
+        from theory_checks.reports import package_version
 
         click.echo(f"randtensor {package_version()}")
         context.exit()
@@ -80,7 +80,7 @@ def main() -> None:
     """Hold claims about random tensors and wide networks against samples of them.
 
     Exit status: 0 every verdict is as expected, 1 a claim is refuted (or a negative control is not), 2 bad input, 3
-    nothing is refuted but something is inconclusive.
+    nothing is refuted but something is inconclusive, 130 interrupted (what was checked by then is kept).
     """
 
 
@@ -96,6 +96,28 @@ def main() -> None:
     help="Only claims with this id, part of an id or name, or glob; repeatable, or separated by commas.",
 )
 @click.option("--quick", is_flag=True, help="Smaller sizes and fewer samples.")
+@click.option(
+    "--time-budget",
+    type=float,
+    default=None,
+    metavar="SECONDS",
+    help="Time for the whole run: samples follow from measured cost and scatter, until every verdict is decided.",
+)
+@click.option(
+    "--false-refutation",
+    type=float,
+    default=1e-4,
+    show_default=True,
+    metavar="P",
+    help="Probability that the run refutes anything true.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="Draw the samples of an earlier results.json again: with the same seed, the same numbers.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -122,6 +144,9 @@ def verify(
     rng: int,
     only: tuple[str, ...],
     quick: bool,
+    time_budget: float | None,
+    false_refutation: float,
+    replay: Path | None,
     out: Path,
     inputs: Path | None,
     normalize: bool,
@@ -131,6 +156,7 @@ def verify(
     A FILE.py defines claims = [theory_checks.Claim(...), ...].
     """
     from theory_checks.inputs import load_inputs
+    from theory_checks.reports import Interrupted
     from theory_checks.suites import SUITES
     from theory_checks.verification import verify as run
 
@@ -141,16 +167,22 @@ def verify(
             raise InputError("inputs is given, but only suites use it, expected the name of a suite")
         rows = load_inputs(inputs, normalize=normalize)
     with _progress() as progress:
-        report = run(
-            list(targets or sorted(SUITES)),
-            rng=rng,
-            jobs=jobs,
-            budget=budget,
-            only=only or None,
-            quick=quick,
-            inputs=rows,
-            progress=progress,
-        )
+        try:
+            report = run(
+                list(targets or sorted(SUITES)),
+                rng=rng,
+                jobs=jobs,
+                budget=budget,
+                only=only or None,
+                quick=quick,
+                inputs=rows,
+                false_refutation=false_refutation,
+                time_budget=time_budget,
+                replay=replay,
+                progress=progress,
+            )
+        except Interrupted as interruption:
+            report = interruption.report
     path = report.save(out)
     _console().print(report)
     click.echo(f"results: {path}")
@@ -211,6 +243,63 @@ def predict(equation: str, classes: str, dims: tuple[str, ...], network: str | N
     except ValueError:
         raise InputError(f"n is {sizes!r}, expected sizes separated by commas, such as 16,32,64") from None
     _console().print(prediction_table(run(quantity, equation, given)))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.csv")
+@click.option(
+    "--correction",
+    default="auto",
+    show_default=True,
+    metavar="W[,W]|auto|none",
+    help="Powers w of the correction 1 + c n^-w; auto tries 1/2 and 1, which are also tried beside those given.",
+)
+@click.option("--trust", is_flag=True, help="Try only the powers given: a shorter interval, wrong if they are.")
+@click.option(
+    "--log",
+    "log_power",
+    is_flag=False,
+    flag_value="fit",
+    default=None,
+    metavar="[B]",
+    help="The law has a factor (log n)^B; without B, the power is fitted.",
+)
+@click.option("--statistic", default=None, metavar="NAME", help="Of raw samples [default: mean].")
+@click.option(
+    "--json", "record", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Keep the result."
+)
+@click.option(
+    "--plot", type=click.Path(path_type=Path), default=None, metavar="FILE.svg", help="Draw values, slopes and models."
+)
+def rate(
+    file: Path,
+    correction: str,
+    trust: bool,
+    log_power: str | None,
+    statistic: str | None,
+    record: Path | None,
+    plot: Path | None,
+) -> None:
+    """Infer the exponent with which the numbers in a file scale.
+
+    Columns: n, value and optionally stderr; or n and sample, one sample per line. A header is optional.
+    """
+    from theory_checks.rate_file import log_power_of, powers_of, read_rate, save_rate
+    from theory_checks.rate_tables import rate_report
+
+    for place in (record, plot):
+        if place is not None:
+            _check_writable(place.absolute().parent)
+    found = read_rate(
+        file,
+        statistic=statistic,
+        correction=powers_of(correction),
+        log_power=log_power_of(log_power),
+        hedged=not trust,
+    )
+    _console().print(rate_report(found))
+    for place in save_rate(found, record, plot):
+        click.echo(f"written: {place}")
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -274,3 +363,7 @@ def _check_writable(directory: Path) -> None:
         raise InputError(f"out is {directory}, but {existing} is a file, expected a directory")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(f"out is {directory}, but {existing} cannot be written to")
+
+
+if __name__ == "__main__":
+    main()

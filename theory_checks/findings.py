@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from estimators import RateFit
 from theory_checks.results import Measurement
-from theory_checks.verdicts import Decision
+from theory_checks.verdicts import CONSISTENT_QUANTILE, Decision, FixedResolution, Resolution
 
 __all__ = ["Finding", "Progress", "Sampling", "interval_at"]
+
+_FARTHEST = 7.0
 
 #: called with (samples done, samples in all)
 Progress = Callable[[int, int], None]
@@ -20,23 +24,33 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a claim is sampled in one check, and the probability ``alpha`` with which it may be refuted falsely."""
+    """How a claim is sampled in one check, and at which levels it is decided.
+
+    ``alpha`` is the probability with which it may be refuted falsely, ``consistent`` the quantile of the interval that
+    has to lie inside the claim.
+    """
 
     counts: tuple[int, ...]
     root: np.random.SeedSequence
     jobs: int | None
     progress: Progress | None
     alpha: float
+    consistent: float = CONSISTENT_QUANTILE
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one kind of prediction makes of its samples; see `Result` for the fields."""
+    """What one kind of prediction makes of its samples; see `Result` for the fields.
+
+    ``contradictions`` has the p-value of each assertion, and ``resolution`` what could have been detected.
+    """
 
     decision: Decision
     measured: float
     measure: str
     measurements: tuple[Measurement, ...]
+    contradictions: tuple[float, ...] = ()
+    resolution: Resolution = field(default_factory=partial(FixedResolution, math.nan))
     error: float | None = None
     interval: tuple[float, float] | None = None
     refutation_interval: tuple[float, float] | None = None
@@ -54,5 +68,12 @@ def interval_at(fit: RateFit, quantile: float) -> tuple[float, float]:
     """
     from scipy.special import ndtr
 
-    level = 1 - 2 * float(ndtr(-quantile))
-    return fit.interval(min(max(level, 1e-12), 1 - 1e-15))
+    def at(q: float) -> tuple[float, float]:
+        return fit.interval(max(1 - 2 * float(ndtr(-q)), 1e-12))
+
+    if quantile <= _FARTHEST:
+        return at(quantile)
+    # levels nearer to 1 are lost to rounding, and by then each end moves in proportion to the quantile
+    near, far = at(_FARTHEST - 1), at(_FARTHEST)
+    beyond = quantile - _FARTHEST
+    return far[0] + beyond * (far[0] - near[0]), far[1] + beyond * (far[1] - near[1])

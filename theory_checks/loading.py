@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import sys
@@ -14,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from randtensor.errors import InputError, RandtensorError
-from theory_checks.claims import Claim
+from theory_checks.claims import Claim, with_samples
 from theory_checks.suites import SUITES, SuiteOptions, load_suite
 
-__all__ = ["Loaded", "load_claims", "load_file", "select"]
+__all__ = ["Loaded", "load_claims", "load_file", "replayed", "select"]
 
 _QUICK_BUDGET = 0.25  # of claims that do not know how to be quick themselves
 
@@ -187,3 +188,39 @@ def _matching(claims: Sequence[Claim], pattern: str) -> set[int]:
         glob = wanted.replace("[", "[[]")
         return {i for i, c in enumerate(claims) if any(fnmatchcase(text.lower(), glob) for text in (c.id, c.name))}
     return {i for i, c in enumerate(claims) if wanted in c.id.lower() or wanted in c.name.lower()}
+
+
+def replayed(claims: Sequence[Claim], results: Any) -> tuple[list[Claim | None], list[int]]:
+    """The claims with the samples of an earlier run, and over how many looks that run split its levels.
+
+    Parameters
+    ----------
+    claims : in any order; every one has to be in the results. None stands for one that was not sampled there.
+    results : path of a ``results.json``, or what is in it.
+
+    Raises
+    ------
+    InputError : results that cannot be used, or a claim that is not among them.
+    """
+    if isinstance(results, str | os.PathLike):
+        try:
+            results = json.loads(Path(results).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"replay {results} cannot be read: {error.strerror or error}") from error
+        except ValueError as error:
+            raise InputError(f"replay {results} is not JSON, expected the results of a run") from error
+    try:
+        found = {r["id"] or r["name"]: (list(r["samples"]), int(r["looks"])) for r in results["results"]}
+    except (TypeError, KeyError, ValueError):
+        raise InputError("replay has no samples by claim, expected the results of a run") from None
+    again: list[Claim | None] = []
+    looks = []
+    for claim in claims:
+        if claim.label not in found:
+            raise InputError(f"replay has no results of claim {claim.label!r}, expected the results of the same claims")
+        counts, count = found[claim.label]
+        again.append(with_samples(claim, counts) if any(counts) else None)
+        looks.append(count)
+    if all(claim is None for claim in again):
+        raise InputError("replay has no samples of any of these claims, expected the results of a run that drew some")
+    return again, looks

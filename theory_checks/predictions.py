@@ -12,6 +12,9 @@ from randtensor.errors import InputError
 
 __all__ = ["Exact", "Identity", "NoDefiniteBound", "Prediction", "QuantileSlopes", "Tight", "Zero", "as_prediction"]
 
+#: in per cent: from where both a lower and an upper order show
+_QUANTILES = (10.0, 50.0, 90.0, 99.0, 99.9)
+
 
 @dataclass(frozen=True, eq=False)
 class Exact:
@@ -19,8 +22,8 @@ class Exact:
 
     Parameters
     ----------
-    value : a number, an order, term or expansion, or a function of the size of the only scale (of a mapping from scale names to
-        sizes when there are several).
+    value : a number, an order, term or expansion, or a function of the size of the only scale (of a mapping from scale
+        names to sizes when there are several).
     std, variance : the exact standard deviation, or variance, of one sample, given in the same way; at most one of
         them, and only for the mean. Without it the standard error is estimated from the samples, which products of many
         Gaussians make unreliable.
@@ -162,6 +165,9 @@ class Tight:
     ----------
     order : their common order; None if only their agreement is claimed.
     quantiles : in per cent; those that need more samples than the claim has are left out.
+    uniform : the quantity is a family of random numbers, one per entry, and all of them are bounded at once: the
+        quantiles are those of the largest magnitude in each sample. Members of different orders are divided by
+        them first.
 
     Examples
     --------
@@ -171,10 +177,13 @@ class Tight:
     """
 
     order: Order | None = None
-    quantiles: tuple[float, ...] = (50.0, 90.0, 99.0, 99.9)
+    quantiles: tuple[float, ...] = _QUANTILES
+    uniform: bool = False
 
     def __post_init__(self) -> None:
         _check_quantiles(self.quantiles)
+        if not isinstance(self.uniform, bool):
+            raise InputError(f"uniform is {self.uniform!r}, expected True or False")
         if self.order is not None:
             bound = as_prediction(self.order, "order")
             if not isinstance(bound, Bound):
@@ -182,7 +191,8 @@ class Tight:
             object.__setattr__(self, "order", bound.order)
 
     def __str__(self) -> str:
-        return "tight" if self.order is None else f"tight at {self.order}"
+        text = "tight" if self.order is None else f"tight at {self.order}"
+        return f"uniformly {text}" if self.uniform else text
 
 
 @dataclass(frozen=True)
@@ -199,7 +209,7 @@ class NoDefiniteBound:
     'no definite bound'
     """
 
-    quantiles: tuple[float, ...] = (50.0, 90.0, 99.0, 99.9)
+    quantiles: tuple[float, ...] = _QUANTILES
 
     def __post_init__(self) -> None:
         _check_quantiles(self.quantiles)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,66 +16,59 @@ from theory_checks.claims import Claim, NoDefiniteBound, QuantileSlopes, Tight
 from theory_checks.findings import Finding, Sampling, interval_at
 from theory_checks.results import Measurement
 from theory_checks.verdicts import (
-    CONSISTENT_QUANTILE,
-    POWER_QUANTILE,
     Decision,
     IntervalAt,
     Region,
+    SlopeResolution,
+    WorstResolution,
     decide_interval,
     normal_quantile,
     region_of,
+    smallest_level,
 )
 
 __all__ = ["check_quantiles"]
+
+_Fits = dict[float, estimators.RateFit]
 
 
 def check_quantiles(claim: Claim, sampling: Sampling) -> Finding:
     """The verdict of the exponents with which quantiles of the magnitude scale.
 
     All quantiles come from the same samples. Quantiles of one sample are positively correlated, so that the error of a
-    difference of two exponents, taken as if they were independent, is on the safe side.
+    difference of two exponents, taken as if they were independent, is on the safe side. Of a family, which is a
+    quantity with a shape, the largest magnitude in each sample counts: its quantiles bound all members jointly.
     """
     draws = estimators.draw_samples(
         claim.quantity, claim.sizes, sampling.counts, sampling.root, jobs=sampling.jobs, progress=sampling.progress
     )
-    magnitudes = [np.abs(sample) for sample in draws]
+    magnitudes = [np.abs(sample).reshape(len(sample), -1).max(axis=1) for sample in draws]
     fits, measurements = {}, []
     for percent in claim.quantiles:
         at_sizes = [_measure(percent, sample, sizes) for sample, sizes in zip(magnitudes, claim.sizes, strict=True)]
         measurements += at_sizes
         fits[percent] = _fit(claim, percent, at_sizes)
-    # every quantile gets its share of the probability of a false refutation
-    quantile = normal_quantile(sampling.alpha / len(fits))
     prediction = claim.prediction
     if isinstance(prediction, NoDefiniteBound) or (isinstance(prediction, Tight) and prediction.order is None):
-        decision, drift, interval = _drift(claim, fits, quantile)
-        measured, measure = drift, "drift"
-    else:
-        decision, percent = _slopes(claim, fits, quantile)
-        measured, measure = fits[percent].exponent, "exponent"
-        interval = partial(interval_at, fits[percent])
-    details = {
+        return _drift(claim, fits, sampling, tuple(measurements))
+    return _slopes(claim, fits, sampling, tuple(measurements))
+
+
+def _details(claim: Claim, fits: _Fits, quantile: float, consistent: float) -> dict[str, Any]:
+    return {
         "quantiles": [
             {
                 "quantile": percent,
                 "exponent": fit.exponent,
                 "error": fit.error,
-                "interval": interval_at(fit, CONSISTENT_QUANTILE),
+                "interval": interval_at(fit, consistent),
                 "refutation_interval": interval_at(fit, quantile),
                 "fit": fit.to_dict(),
             }
             for percent, fit in fits.items()
-        ]
+        ],
+        "orders": _definite_orders(claim, fits, consistent),
     }
-    return Finding(
-        decision,
-        measured,
-        measure,
-        tuple(measurements),
-        interval=interval(min(quantile, CONSISTENT_QUANTILE)),
-        refutation_interval=interval(quantile),
-        details=details,
-    )
 
 
 def _measure(percent: float, sample: NDArray[Any], sizes: dict[str, int]) -> Measurement:
@@ -98,65 +91,146 @@ def _fit(claim: Claim, percent: float, at_sizes: Sequence[Measurement]) -> estim
         errors,
         correction=claim.correction,
         log_power=claim.log_exponent or False,
+        hedged=False,
     )
 
 
-def _slopes(claim: Claim, fits: dict[float, estimators.RateFit], quantile: float) -> tuple[Decision, float]:
-    """Each quantile against its own exponent; the verdict is that of the worst, which is returned too."""
+def _slopes(claim: Claim, fits: _Fits, sampling: Sampling, measurements: tuple[Measurement, ...]) -> Finding:
+    """Each quantile against its own exponent; the verdict is that of the worst."""
     if isinstance(claim.prediction, QuantileSlopes):
         targets = dict(claim.prediction.slopes)
     else:
         targets = dict.fromkeys(fits, claim.exponent or 0.0)
-    decisions = {}
+    # every quantile gets its share of the probability of a false refutation
+    quantile = normal_quantile(sampling.alpha / len(fits))
+    decisions, contradictions, resolutions = {}, [], []
     for percent, fit in fits.items():
         region = region_of("Theta", targets[percent], claim.log_exponent, claim.margin)
+        interval, poor = partial(interval_at, fit), 2.0 if fit.poor_fit else 1.0
         decisions[percent] = decide_interval(
-            region, partial(interval_at, fit), fit.exponent, quantile, poor_fit=fit.poor_fit
+            region, interval, fit.exponent, quantile, poor_fit=fit.poor_fit, consistent=sampling.consistent
         )
+        at = partial(_scaled_quantile, poor)
+        contradictions.append(smallest_level(partial(_outside, region, interval, at)))
+        resolutions.append(SlopeResolution(region, interval, fit.exponent, at))
     ranks = ("consistent", "inconclusive", "refuted")
     worst = max(decisions, key=lambda p: (ranks.index(decisions[p].verdict), abs(fits[p].exponent - targets[p])))
     chosen = decisions[worst]
     factors = [decision.factor for decision in decisions.values() if decision.verdict == "inconclusive"]
     known = [factor for factor in factors if factor is not None]
-    return (
+    return Finding(
         Decision(
             chosen.verdict,
             f"{worst:g} % quantile: {chosen.reason}",
             max(decision.detectable for decision in decisions.values()),
             max(known) if known and len(known) == len(factors) else None,
         ),
-        worst,
+        fits[worst].exponent,
+        "exponent",
+        measurements,
+        tuple(contradictions),
+        WorstResolution(tuple(resolutions)),
+        interval=interval_at(fits[worst], min(quantile, sampling.consistent)),
+        refutation_interval=interval_at(fits[worst], quantile),
+        details=_details(claim, fits, quantile, sampling.consistent),
     )
 
 
-def _drift(claim: Claim, fits: dict[float, estimators.RateFit], quantile: float) -> tuple[Decision, float, IntervalAt]:
-    """Exponent of the highest quantile less that of the lowest: drift apart, or agreement up to the margin."""
-    lowest, highest = fits[min(fits)], fits[max(fits)]
-    drift = highest.exponent - lowest.exponent
+def _scaled_quantile(widening: float, alpha: float) -> float:
+    return widening * normal_quantile(alpha)
+
+
+def _outside(region: Region, interval: IntervalAt, quantile: Callable[[float], float], alpha: float) -> bool:
+    return region.verdict(interval, quantile(alpha)) == "refuted"
+
+
+def _difference(low: estimators.RateFit, high: estimators.RateFit) -> IntervalAt:
+    """The interval of the exponent of ``high`` less that of ``low``."""
+    drift = high.exponent - low.exponent
 
     def interval(q: float) -> tuple[float, float]:
-        (a, b), (c, d) = interval_at(lowest, q), interval_at(highest, q)
-        down = math.hypot(highest.exponent - c, b - lowest.exponent)
-        up = math.hypot(d - highest.exponent, lowest.exponent - a)
+        (a, b), (c, d) = interval_at(low, q), interval_at(high, q)
+        down = math.hypot(high.exponent - c, b - low.exponent)
+        up = math.hypot(d - high.exponent, low.exponent - a)
         return drift - down, drift + up
 
+    return interval
+
+
+def _together(interval: tuple[float, float], margin: float) -> bool:
+    return interval[0] >= -margin and interval[1] <= margin
+
+
+def _apart(interval: tuple[float, float], margin: float) -> bool:
+    return interval[0] > margin or interval[1] < -margin
+
+
+def _drift(claim: Claim, fits: _Fits, sampling: Sampling, measurements: tuple[Measurement, ...]) -> Finding:
+    """Exponent of the highest quantile less that of the lowest: drift apart, or agreement up to the margin."""
+    lowest, highest = fits[min(fits)], fits[max(fits)]
+    drift, interval, margin = highest.exponent - lowest.exponent, _difference(lowest, highest), claim.margin
+    widening = 2.0 if lowest.poor_fit or highest.poor_fit else 1.0
+    quantile = widening * normal_quantile(sampling.alpha)
     low, high = interval(quantile)
-    narrow = interval(min(quantile, CONSISTENT_QUANTILE))
+    narrow = interval(min(quantile, widening * sampling.consistent))
     names = f"{min(fits):g} % and the {max(fits):g} % quantile"
     # Whichever of the two is claimed needs the usual level, and refuting it by the other the strict one.
     denies = isinstance(claim.prediction, NoDefiniteBound)
     outside, inside = (narrow, (low, high)) if denies else ((low, high), narrow)
-    apart = outside[0] > claim.margin or outside[1] < -claim.margin
-    together = inside[0] >= -claim.margin and inside[1] <= claim.margin
+    apart, together = _apart(outside, margin), _together(inside, margin)
     shown = f"{drift:.3f} [{low:.3f}, {high:.3f}]"
-    wide = interval(quantile + POWER_QUANTILE)
-    detectable = claim.margin + max(drift - wide[0], wide[1] - drift)
-    if apart or together:
-        says = "drift apart: no definite bound" if apart else f"agree within {claim.margin:g}"
-        reason = f"the exponents of the {names} {says}, their difference is {shown}"
-        holds = apart == denies
-        return Decision("consistent" if holds else "refuted", reason, detectable), drift, interval
-    region = Region("", 0.0, -claim.margin, claim.margin, -claim.margin, claim.margin)
-    undecided = decide_interval(region, interval, drift, quantile)
-    reason = f"the exponents of the {names} differ by {shown}: neither more nor less than {claim.margin:g}"
-    return Decision("inconclusive", reason, detectable, undecided.factor), drift, interval
+    region = Region("", 0.0, -margin, margin, -margin, margin)
+    resolution = SlopeResolution(region, interval, drift, partial(_scaled_quantile, widening))
+    contradicts = _together if denies else _apart
+    p = smallest_level(lambda alpha: contradicts(interval(_scaled_quantile(widening, alpha)), margin))
+    details = _details(claim, fits, quantile, sampling.consistent)
+    if apart:
+        reason = f"the exponents of the {names} drift apart: {_words(details['orders'])}; their difference is {shown}"
+        decision = Decision("consistent" if denies else "refuted", reason)
+    elif together:
+        reason = f"the exponents of the {names} agree within {margin:g}, their difference is {shown}"
+        decision = Decision("refuted" if denies else "consistent", reason)
+    else:
+        undecided = decide_interval(region, interval, drift, quantile, consistent=sampling.consistent)
+        reason = f"the exponents of the {names} differ by {shown}: neither more nor less than {margin:g}"
+        decision = Decision("inconclusive", f"{reason}; {undecided.advice}", factor=undecided.factor)
+    return Finding(
+        decision,
+        drift,
+        "drift",
+        measurements,
+        (p,),
+        resolution,
+        interval=narrow,
+        refutation_interval=(low, high),
+        details=details,
+    )
+
+
+def _definite_orders(claim: Claim, fits: _Fits, consistent: float) -> dict[str, float | None]:
+    """The exponents of the lower and of the upper order, each None where the outermost quantiles do not share one.
+
+    A law that is n^b with some probability and n^a otherwise has quantiles of two slopes: it is bounded by n^a from
+    above and by n^b from below, each tight. The outermost two quantiles at an end, on one slope, are the sign of it.
+    Where they drift apart as well, as for n^|Z|, no order bounds the law tightly at that end.
+    """
+    percents = sorted(fits)
+    if len(percents) < 3:
+        return {"lower": None, "upper": None}
+
+    def common(first: float, second: float, outer: float) -> float | None:
+        interval = _difference(fits[first], fits[second])(consistent)
+        return fits[outer].exponent if _together(interval, claim.margin) else None
+
+    return {
+        "lower": common(percents[0], percents[1], percents[0]),
+        "upper": common(percents[-2], percents[-1], percents[-1]),
+    }
+
+
+def _words(orders: dict[str, float | None]) -> str:
+    lower, upper = orders["lower"], orders["upper"]
+    if upper is None:
+        return "no definite bound"
+    below = "no definite lower order" if lower is None else f"the lower order has exponent {lower:.3f}"
+    return f"no common order: the upper order has exponent {upper:.3f}, {below}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from theory_checks.claims import Claim
-from theory_checks.verdicts import Verdict
+from theory_checks.claims import Claim, Zero
+from theory_checks.verdicts import FixedResolution, Resolution, Verdict
 
 __all__ = ["Measurement", "Result", "plain"]
 
@@ -60,12 +61,16 @@ class Result:
     refutation_interval : its interval at the level 1 - ``false_refutation``, which has to lie outside for "refuted".
     measurements : the numbers at each size.
     p_value : of the joint test, where there is one.
-    detectable : the smallest deviation that would have been refuted with probability 0.9, in the unit of the claim:
-        exponent, relative deviation, standard deviations or residual.
+    contradictions : for each random assertion of the claim, the smallest level at which it would have been refuted; a
+        run compares them with its error budget.
+    detectable : the smallest deviation that would have been refuted with probability 0.99, in ``detectable_unit``.
+    resolution : the noise found, from which `minimum_detectable` and `samples_required` compute.
+    counts : samples at each size of the claim.
     samples_required : samples per size that would decide an inconclusive claim, None if no number of them would.
     false_refutation : probability of refuting the claim if it is true.
     seed : entropy and spawn key of the random streams.
     seconds : wall time.
+    looks : planned looks at growing samples over which the levels are split.
     details : further numbers: the fit, or the exponent of each quantile.
     """
 
@@ -79,15 +84,28 @@ class Result:
     refutation_interval: tuple[float, float] | None
     measurements: tuple[Measurement, ...]
     p_value: float | None
+    contradictions: tuple[float, ...]
     detectable: float
+    counts: tuple[int, ...]
     samples_required: tuple[int, ...] | None
     false_refutation: float
     seed: dict[str, Any]
     seconds: float
+    looks: int = 1
+    resolution: Resolution = field(default_factory=partial(FixedResolution, math.nan), repr=False)
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.claim.label}: {self.verdict}: {self.reason}"
+
+    @property
+    def detectable_unit(self) -> str:
+        """What ``detectable`` is measured in."""
+        if self.measure == "residual":
+            return "residual"
+        if self.measure != "score":
+            return "exponent"
+        return "standard deviations" if isinstance(self.claim.prediction, Zero) else "relative deviation"
 
     @property
     def good(self) -> bool:
@@ -130,7 +148,11 @@ class Result:
                 "interval": self.interval,
                 "refutation_interval": self.refutation_interval,
                 "p_value": self.p_value,
+                "contradictions": self.contradictions,
                 "smallest_detectable_deviation": self.detectable,
+                "detectable_unit": self.detectable_unit,
+                "samples": self.counts,
+                "looks": self.looks,
                 "samples_required": self.samples_required,
                 "false_refutation": self.false_refutation,
                 "seed": self.seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -100,9 +101,12 @@ def _table(results: Sequence[Result], width: int) -> Table:
         "measured": max(min(numbers, 28 if wide else 24 + 2 * (width >= 80)), len("measured")),
         "sizes": max(len(_sizes(result)) for result in results) if wide else 0,
         "samples": max(7, *(len(_samples(result)) for result in results)) if wide else 0,
+        "detects": len("detects") if wide else 0,
         "verdict": 20 if wide else len("inconclusive"),
     }
-    columns = ["id"] * identified + ["claim"] + ["predicted"] * wide + ["measured"] + ["sizes", "samples"] * wide
+    columns = (
+        ["id"] * identified + ["claim"] + ["predicted"] * wide + ["measured"] + ["sizes", "samples", "detects"] * wide
+    )
     columns.append("verdict")
     left = max(width - sum(widths.values()) - 3 * len(columns), 16)
     longest = max(len(_predicted(result.claim)) for result in results)
@@ -114,9 +118,10 @@ def _table(results: Sequence[Result], width: int) -> Table:
         claim, predicted, measured = result.claim.name, _predicted(result.claim), _measured(result)
         sizes, samples = _sizes(result), _samples(result)
         if wide:
-            cells = [Text(claim), Text(predicted), Text(measured), Text(sizes), Text(samples)]
+            cells = [*map(Text, (claim, predicted, measured, sizes, samples, _detects(result)))]
         else:
-            cells = [_stacked(claim, predicted), _stacked(measured, f"{sizes} x {samples}")]
+            seen = f"\ndetects {_detects(result)}" if _detects(result) else ""
+            cells = [_stacked(claim, predicted), _stacked(measured, f"{sizes} x {samples}{seen}")]
         table.add_row(*([Text(result.claim.id)] if identified else []), *cells, _verdict(result))
     return table
 
@@ -131,6 +136,8 @@ def _cards(results: Sequence[Result]) -> Group:
         cards.append(Text(f"  predicted {_predicted(claim)}"))
         cards.append(Text(f"  measured  {_measured(result)}"))
         cards.append(Text(f"  sizes     {_sizes(result)} x {_samples(result)}"))
+        if _detects(result):
+            cards.append(Text(f"  detects   {_detects(result)} ({result.detectable_unit})"))
         cards.append(Text.assemble("  verdict   ", _verdict(result)))
     return Group(*cards, Text())
 
@@ -146,6 +153,8 @@ def _predicted(claim: Claim) -> str:
 
 def _measured(result: Result) -> str:
     interval = "" if result.interval is None else f" [{result.interval[0]:.3f}, {result.interval[1]:.3f}]"
+    if not result.measurements:
+        return "not sampled"
     match result.measure:
         case "score":
             return f"|z| up to {abs(result.measured):.1f}, p = {result.p_value:.2g}"
@@ -166,8 +175,12 @@ def _sizes(result: Result) -> str:
 
 
 def _samples(result: Result) -> str:
-    counts = {tuple(m.sizes.items()): m.samples for m in result.measurements}
-    return _range(list(counts.values()))
+    return _range(result.counts)
+
+
+def _detects(result: Result) -> str:
+    """The smallest detectable deviation; what does not fluctuate detects any."""
+    return f"{result.detectable:.2g}" if math.isfinite(result.detectable) else ""
 
 
 def _range(values: Sequence[int]) -> str:

@@ -7,6 +7,7 @@ that would have been refuted, and the samples that would decide.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,28 +17,39 @@ __all__ = [
     "POWER",
     "POWER_QUANTILE",
     "Decision",
+    "FixedResolution",
+    "JointResolution",
     "Kind",
     "Region",
+    "Resolution",
+    "SlopeResolution",
     "Verdict",
+    "WorstResolution",
     "decide_interval",
     "decide_joint",
     "joint_detectable",
     "normal_quantile",
+    "power_quantile",
     "region_of",
+    "smallest_level",
 ]
 
 Kind = Literal["O", "o", "Theta", "Omega"]
 Verdict = Literal["consistent", "refuted", "inconclusive"]
 
 #: probability with which the smallest detectable deviation would have been refuted
-POWER = 0.9
-POWER_QUANTILE = 1.2815515655446004
+POWER = 0.99
+POWER_QUANTILE = 2.3263478740408408
 
 #: a claim holds when its 99 % interval lies inside; refuting it takes the far stricter level of the run's error budget
 CONSISTENT_QUANTILE = 2.5758293035489004
 
-#: beyond this many times the samples, no number is given
+#: beyond this many times the samples, or the sizes, no number is given
 _MOST = 1e4
+_MOST_WIDER = 1e4
+
+#: no p-value of an exponent is reported below this: the normal law is not meant that far out
+_SMALLEST_LEVEL = 1e-30
 
 #: the interval of a fit at a quantile of the normal distribution
 IntervalAt = Callable[[float], tuple[float, float]]
@@ -51,13 +63,14 @@ class Decision:
     reason: str
     detectable: float = math.nan
     factor: float | None = None
+    advice: str = ""
 
 
 @dataclass(frozen=True)
 class Region:
     """The exponents at which a claim holds; those beyond ``refuted_below`` and ``refuted_above`` contradict it.
 
-    ``claimed`` is the exponent that deviations are counted from.
+    ``claimed`` is the exponent that deviations are counted from: the last one that the claim allows.
     """
 
     text: str
@@ -95,7 +108,7 @@ def region_of(kind: Kind, exponent: float, log_exponent: float, margin: float) -
         case "Omega":
             return Region(f"[{low:g}, inf)", exponent, low=low, refuted_below=low)
     text = f"(-inf, {low:g}]"
-    return Region(text, exponent, high=low, refuted_above=high if log_exponent > 0 else low)
+    return Region(text, low, high=low, refuted_above=high if log_exponent > 0 else low)
 
 
 def decide_interval(
@@ -126,15 +139,7 @@ def decide_interval(
     low, high = interval(quantile)
     widening = 2.0 if poor_fit else 1.0
     shown = f"[{low:.3f}, {high:.3f}]"
-    wide = interval(quantile + POWER_QUANTILE)
-    up, down = center - wide[0], wide[1] - center
-    reaches = []
-    # a true exponent beyond the edge by the reach of the interval is refuted with probability POWER
-    if math.isfinite(region.refuted_above):
-        reaches.append(region.refuted_above - region.claimed + up)
-    if math.isfinite(region.refuted_below):
-        reaches.append(region.claimed - region.refuted_below + down)
-    detectable = max(reaches, default=math.nan)
+    detectable = slope_reach(region, interval, center, widening * quantile + POWER_QUANTILE)
     if obstacle is not None:
         return Decision("inconclusive", obstacle, detectable)
     verdict = region.verdict(lambda q: interval(widening * q), quantile, consistent)
@@ -143,17 +148,33 @@ def decide_interval(
         return Decision(verdict, f"the interval [{low:.3f}, {high:.3f}] lies in the claimed {region.text}", detectable)
     if verdict == "refuted":
         return Decision(verdict, f"the interval {shown} lies outside the claimed {region.text}", detectable)
-    factor = _factor(region, interval, (quantile, consistent), widening)
+    factor = None if poor_fit else _factor(region, interval, (quantile, consistent), widening)
     if poor_fit:
         advice = "no power law with one correction term fits the values: use larger sizes or another correction"
-        return Decision(verdict, f"the interval {shown} decides nothing, and {advice}", detectable)
+        return Decision(verdict, f"the interval {shown} decides nothing, and {advice}", detectable, advice=advice)
     if factor is None:
-        advice = "more samples alone would not decide: use larger sizes or state the correction"
+        larger = _wider(region, interval, center)
+        sizes = "larger sizes" if larger is None else f"sizes about {larger:.2g} times as large"
+        advice = f"more samples alone would not decide: use {sizes}, a smaller margin, or state the correction"
     else:
         advice = f"about {factor:.2g} times the samples would decide"
-    return Decision(
-        verdict, f"the interval {shown} lies partly in the claimed {region.text}; {advice}", detectable, factor
-    )
+    reason = f"the interval {shown} lies partly in the claimed {region.text}; {advice}"
+    return Decision(verdict, reason, detectable, factor, advice)
+
+
+def slope_reach(region: Region, interval: IntervalAt, center: float, quantile: float) -> float:
+    """The deviation that takes the whole interval at ``quantile`` out of the region.
+
+    A true exponent beyond the edge by the reach of the interval at the sum of the quantiles of level and power is
+    refuted with that power.
+    """
+    low, high = interval(quantile)
+    reaches = []
+    if math.isfinite(region.refuted_above):
+        reaches.append(region.refuted_above - region.claimed + center - low)
+    if math.isfinite(region.refuted_below):
+        reaches.append(region.claimed - region.refuted_below + high - center)
+    return max(reaches, default=math.nan)
 
 
 def _factor(region: Region, interval: IntervalAt, quantiles: tuple[float, float], widening: float) -> float | None:
@@ -170,6 +191,21 @@ def _factor(region: Region, interval: IntervalAt, quantiles: tuple[float, float]
         middle = math.sqrt(low * high)
         low, high = (low, middle) if decides(middle) else (middle, high)
     return high
+
+
+def _wider(region: Region, interval: IntervalAt, center: float) -> float | None:
+    """Factor on the sizes after which what the fit does not know about corrections no longer reaches over an edge.
+
+    By the slowest correction that is tried, n^-1/2, that falls as the root of the sizes. None where it takes no larger
+    sizes, or more than can be.
+    """
+    low, high = interval(0.0)
+    edges = {region.low, region.high, region.refuted_below, region.refuted_above}
+    slack = min(abs(center - edge) for edge in edges if math.isfinite(edge))
+    reach = max(high - center, center - low)
+    if slack <= 0 or not slack < reach < slack * _MOST_WIDER**0.5:
+        return None
+    return (reach / slack) ** 2
 
 
 def decide_joint(
@@ -198,7 +234,7 @@ def decide_joint(
     worst = max(scores, key=abs)
     detectable = joint_detectable(units, alpha)
     summary = f"chi-square {chi2:.3g} on {len(scores)} sizes, p = {p:.2g}"
-    if p < alpha:
+    if p <= alpha:
         return Decision("refuted", f"{claim} is excluded: {summary}", detectable), p, worst
     if detectable <= within:
         return Decision("consistent", f"{claim} is not excluded: {summary}", detectable), p, worst
@@ -210,10 +246,10 @@ def decide_joint(
     return Decision("inconclusive", reason, detectable, factor), p, worst
 
 
-def joint_detectable(units: Sequence[float], alpha: float) -> float:
-    """The deviation, common to all sizes, that the joint test refutes with probability `POWER`.
+def joint_detectable(units: Sequence[float], alpha: float, power: float = POWER) -> float:
+    """The deviation, common to all sizes, that the joint test refutes with probability ``power``.
 
-    >>> round(joint_detectable([10.0], 0.05), 3)
+    >>> round(joint_detectable([10.0], 0.05, 0.9), 3)
     0.324
     """
     strength = math.hypot(*units)
@@ -227,7 +263,7 @@ def joint_detectable(units: Sequence[float], alpha: float) -> float:
     low, high = 0.0, 2 * (critical + 100.0)
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if chndtr(critical, len(units), middle) > 1 - POWER else (low, middle)
+        low, high = (middle, high) if chndtr(critical, len(units), middle) > 1 - power else (low, middle)
     return math.sqrt(high) / strength
 
 
@@ -246,3 +282,90 @@ def normal_quantile(alpha: float) -> float:
     from scipy.special import ndtri
 
     return float(-ndtri(alpha / 2))
+
+
+def power_quantile(power: float) -> float:
+    """The one-sided quantile of the standard normal distribution.
+
+    >>> round(power_quantile(0.99), 3)
+    2.326
+    """
+    from scipy.special import ndtri
+
+    return float(ndtri(power))
+
+
+def smallest_level(refutes: Callable[[float], bool]) -> float:
+    """The p-value of a contradiction: the smallest level at which it refutes; 1 if none up to one half does.
+
+    Parameters
+    ----------
+    refutes : whether the claim is refuted at a level; if it is at one, then at every larger one.
+
+    >>> round(smallest_level(lambda alpha: normal_quantile(alpha) < 3.0), 5)
+    0.0027
+    """
+    if not refutes(0.5):
+        return 1.0
+    low, high = math.log(_SMALLEST_LEVEL), math.log(0.5)
+    if refutes(_SMALLEST_LEVEL):
+        return _SMALLEST_LEVEL
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        low, high = (low, middle) if refutes(math.exp(middle)) else (middle, high)
+    return math.exp(high)
+
+
+class Resolution(ABC):
+    """What a check can tell apart: the noise it found, as a function of level, power and samples."""
+
+    @abstractmethod
+    def detectable(self, alpha: float, power: float = POWER, factor: float = 1.0) -> float:
+        """The smallest deviation refuted at level ``alpha`` with probability ``power``, at ``factor`` x the samples."""
+
+
+@dataclass(frozen=True)
+class SlopeResolution(Resolution):
+    """Of an exponent: what more samples do not shrink is the difference between the laws that the data allow.
+
+    ``quantile`` turns a level into the quantile at which ``interval`` is used.
+    """
+
+    region: Region
+    interval: IntervalAt
+    center: float
+    quantile: Callable[[float], float]
+
+    def detectable(self, alpha: float, power: float = POWER, factor: float = 1.0) -> float:
+        reach = self.quantile(alpha) + power_quantile(power)
+        return slope_reach(self.region, self.interval, self.center, reach / math.sqrt(factor))
+
+
+@dataclass(frozen=True)
+class JointResolution(Resolution):
+    """Of a joint chi-square test; ``units`` are the standard errors by which the deviation 1 moves each value."""
+
+    units: tuple[float, ...]
+
+    def detectable(self, alpha: float, power: float = POWER, factor: float = 1.0) -> float:
+        return joint_detectable(self.units, alpha, power) / math.sqrt(factor)
+
+
+@dataclass(frozen=True)
+class FixedResolution(Resolution):
+    """Of what does not fluctuate."""
+
+    deviation: float
+
+    def detectable(self, alpha: float, power: float = POWER, factor: float = 1.0) -> float:
+        return self.deviation
+
+
+@dataclass(frozen=True)
+class WorstResolution(Resolution):
+    """Of several assertions that share a level: a deviation of any one of them is detected."""
+
+    parts: tuple[Resolution, ...]
+
+    def detectable(self, alpha: float, power: float = POWER, factor: float = 1.0) -> float:
+        return max(part.detectable(alpha / len(self.parts), power, factor) for part in self.parts)

@@ -1,35 +1,28 @@
-"""A run over many claims, and its report."""
+"""A run over many claims."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import platform
-import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from randtensor.errors import InputError
 from randtensor.seeding import Seed, root_sequence
+from theory_checks.adaptive import check_within
+from theory_checks.budget import assertions, spend
 from theory_checks.checks import check, reduced_counts
-from theory_checks.claims import Claim
-from theory_checks.loading import load_claims, select
+from theory_checks.claims import Claim, with_samples
+from theory_checks.loading import load_claims, replayed, select
+from theory_checks.reports import Interrupted, Report
 from theory_checks.results import Result, plain
 from theory_checks.suites import SuiteOptions
 
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
-__all__ = ["Report", "RunProgress", "package_version", "verify"]
+__all__ = ["Interrupted", "Report", "RunProgress", "verify"]
 
 _WIDE = 2**15  # width from which a block holds one sample
 
@@ -55,124 +48,6 @@ class RunProgress:
     fraction: float
 
 
-@dataclass(frozen=True, eq=False)
-class Report:
-    """The verdicts of a run: the result of `verify`.
-
-    Attributes
-    ----------
-    targets : names of the suites and files.
-    results : one per claim, in their order.
-    seed : entropy of the run: ``rng=seed`` gives the same numbers again.
-    false_refutation : probability that the run refutes any claim that is true.
-    budget, quick, only, inputs : as given to `verify`.
-    seconds : wall time.
-    created : when the run ended, in UTC.
-    """
-
-    targets: tuple[str, ...]
-    results: tuple[Result, ...]
-    seed: Any
-    false_refutation: float
-    budget: float
-    quick: bool
-    only: tuple[str, ...]
-    inputs: Any
-    seconds: float
-    created: str
-
-    @property
-    def exit_status(self) -> int:
-        """0 if every verdict is as expected, 1 if one is the opposite, 3 if none is but one is inconclusive."""
-        if any(result.bad for result in self.results):
-            return 1
-        return 0 if all(result.good for result in self.results) else 3
-
-    def summary(self) -> str:
-        """One line: the number of verdicts of each kind, and the probability of a false refutation."""
-        kinds = Counter((result.claim.expect, result.verdict) for result in self.results)
-        parts = [
-            f"{kinds['consistent', 'consistent']} consistent",
-            f"{kinds['refuted', 'refuted']} refuted as expected",
-            f"{kinds['consistent', 'refuted']} refuted",
-            f"{kinds['consistent', 'inconclusive'] + kinds['refuted', 'inconclusive']} inconclusive",
-        ]
-        if missed := kinds["refuted", "consistent"]:
-            parts.insert(3, f"{missed} not refuted although false")
-        return (
-            f"{', '.join(parts)}; false refutation probability of the run {self.false_refutation:g}; "
-            f"seed {self.seed}; {self.seconds:.0f} s"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; numbers that are not finite become None."""
-        record: dict[str, Any] = plain(
-            {
-                "format": 1,
-                "targets": self.targets,
-                "exit_status": self.exit_status,
-                "summary": self.summary(),
-                "seed": self.seed,
-                "false_refutation": self.false_refutation,
-                "budget": self.budget,
-                "quick": self.quick,
-                "only": self.only,
-                "inputs": None if self.inputs is None else np.asarray(self.inputs).tolist(),
-                "seconds": self.seconds,
-                "created": self.created,
-                "versions": {
-                    "randtensor": package_version(),
-                    "numpy": np.__version__,
-                    "scipy": version("scipy"),
-                    "python": platform.python_version(),
-                },
-                "platform": platform.platform(),
-                "results": [result.to_dict() for result in self.results],
-            }
-        )
-        return record
-
-    def save(self, directory: str | os.PathLike[str]) -> Path:
-        """Write ``results.json`` into a directory, which is made if need be, and return its path.
-
-        The file is complete or absent: it is written under another name and then renamed.
-
-        Raises
-        ------
-        InputError : the directory cannot be written to.
-        """
-        folder = Path(directory)
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=folder, prefix=".results-", suffix=".json")
-            try:
-                with open(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                os.chmod(name, 0o644)  # mkstemp keeps the file private
-                os.replace(name, folder / "results.json")
-            except BaseException:
-                os.unlink(name)
-                raise
-        except OSError as error:
-            raise InputError(f"directory {folder} cannot be written to: {error.strerror or error}") from error
-        return folder / "results.json"
-
-    def text(self, width: int = 120) -> str:
-        """The table and the summary as plain text of at most ``width`` columns."""
-        from theory_checks.tables import plain_text
-
-        return plain_text(self, width)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from theory_checks.tables import render_report
-
-        yield from render_report(self, options.max_width)
-
-
 def verify(
     target: Any,
     *,
@@ -183,6 +58,8 @@ def verify(
     quick: bool = False,
     inputs: Any = None,
     false_refutation: float = 1e-4,
+    time_budget: float | None = None,
+    replay: Any = None,
     progress: Callable[[RunProgress], None] | None = None,
 ) -> Report:
     """Check many claims, one after the other, each in parallel over its samples.
@@ -196,12 +73,19 @@ def verify(
     only : check only claims that match: ids, parts of ids or names, or globs; several, or separated by commas.
     quick : smaller sizes and fewer samples, as the suite decides; a quarter of the samples for claims given otherwise.
     inputs : input vectors as rows, for the suites.
-    false_refutation : probability that the run refutes any true claim; split evenly over all claims of the target.
+    false_refutation : probability that the run refutes any true claim; split over all assertions of the target by
+        Holm's step-down.
+    time_budget : seconds for the whole run. The samples of the claims then follow from measured cost and scatter, see
+        `theory_checks.adaptive`, and a claim ends when its verdict is decided; one that does not fit is inconclusive.
+        Without it the same seed gives the same results; with it, the same seed and ``replay``.
+    replay : results of an earlier run, a path of ``results.json`` or what is in it, whose samples are drawn again;
+        claims that it did not sample are left out.
     progress : called with a `RunProgress` as samples are drawn.
 
     Raises
     ------
     InputError : a target or option that cannot be used.
+    Interrupted : on Ctrl-C, once a claim has been checked.
 
     Examples
     --------
@@ -221,43 +105,62 @@ def verify(
     """
     if isinstance(false_refutation, bool) or not 0 < false_refutation < 1:
         raise InputError(f"false_refutation is {false_refutation!r}, expected a probability between 0 and 1")
+    _check_time(time_budget, replay)
     root = root_sequence(rng)
     vectors = checked_inputs(inputs)
+    start = time.perf_counter()
     loaded = load_claims(target, SuiteOptions(quick=quick, inputs=vectors))
     everything = [claim for part in loaded for claim in part.claims]
     chosen = {id(claim) for claim in select(everything, only)}
     plan = [(part.name, claim, part.budget) for part in loaded for claim in part.claims if id(claim) in chosen]
-    work = [_work(claim, reduced_counts(claim, budget * factor)) for _, claim, factor in plan]
-    start = time.perf_counter()
-    results = []
-    for index, (name, claim, factor) in enumerate(plan):
-        tell = None
-        if progress is not None:
-            tell = _teller(progress, name, claim, index, work)
-            tell(0, sum(reduced_counts(claim, budget * factor)))
-        results.append(
-            check(
-                claim,
-                rng=root,
-                jobs=jobs,
-                budget=budget * factor,
-                progress=tell,
-                # split over all claims of the target, not only those chosen: `only` must not change an interval
-                false_refutation=false_refutation / len(everything),
-            )
+    counts = [reduced_counts(claim, budget * factor) for _, claim, factor in plan]
+    claims = [with_samples(claim, count) for (_, claim, _), count in zip(plan, counts, strict=True)]
+    names, looks = [name for name, _, _ in plan], [1] * len(claims)
+    if replay is not None:
+        again, counted = replayed(claims, replay)
+        kept = [i for i, claim in enumerate(again) if claim is not None]
+        claims = [claim for claim in again if claim is not None]
+        names, looks = [names[i] for i in kept], [counted[i] for i in kept]
+    # split over all claims of the target, not only those chosen: `only` must not change an interval
+    total = sum(map(assertions, everything))
+    levels = [false_refutation * max(assertions(claim), 1) / max(total, 1) for claim in claims]
+    finished: dict[int, Result] = {}
+
+    def report(interrupted: bool = False) -> Report:
+        done, spent = spend([finished[i] for i in sorted(finished)], false_refutation, total)
+        return Report(
+            targets=tuple(part.name for part in loaded),
+            results=done,
+            seed=_seed(root),
+            error_budget=spent,
+            budget=float(budget),
+            quick=bool(quick),
+            only=() if only is None else (only,) if isinstance(only, str) else tuple(only),
+            inputs=vectors,
+            seconds=time.perf_counter() - start,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            planned=len(claims),
+            time_budget=time_budget,
+            interrupted=interrupted,
         )
-    return Report(
-        targets=tuple(part.name for part in loaded),
-        results=tuple(results),
-        seed=_seed(root),
-        false_refutation=false_refutation,
-        budget=float(budget),
-        quick=bool(quick),
-        only=() if only is None else (only,) if isinstance(only, str) else tuple(only),
-        inputs=vectors,
-        seconds=time.perf_counter() - start,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+
+    work = [_work(claim, claim.counts) for claim in claims]
+    try:
+        if time_budget is not None:
+            tell = None if progress is None else _clock(progress, names, claims, start, time_budget)
+            left = time_budget - (time.perf_counter() - start)
+            check_within(claims, left, root=root, levels=levels, finished=finished, jobs=jobs, tell=tell)
+            return report()
+        for i, claim in enumerate(claims):
+            told = None if progress is None else _teller(progress, names[i], claim, i, work)
+            if told is not None:
+                told(0, sum(claim.counts))
+            finished[i] = check(claim, rng=root, jobs=jobs, progress=told, false_refutation=levels[i], looks=looks[i])
+        return report()
+    except KeyboardInterrupt:
+        if not finished:
+            raise
+        raise Interrupted(report(interrupted=True)) from None
 
 
 def checked_inputs(inputs: Any) -> Any:
@@ -273,14 +176,6 @@ def checked_inputs(inputs: Any) -> Any:
     if not np.all(np.isfinite(rows)):
         raise InputError("inputs has entries that are not finite, expected finite numbers")
     return rows
-
-
-def package_version() -> str:
-    """The version of the installed distribution."""
-    try:
-        return version("randtensor")
-    except PackageNotFoundError:
-        return "unknown (not installed)"
 
 
 def _work(claim: Claim, counts: Iterable[int]) -> float:
@@ -302,6 +197,31 @@ def _teller(
         progress(RunProgress(name, claim, index + 1, len(work), done, samples, min(fraction, 1.0)))
 
     return tell
+
+
+def _clock(
+    progress: Callable[[RunProgress], None],
+    names: Sequence[str],
+    claims: Sequence[Claim],
+    start: float,
+    seconds: float,
+) -> Callable[[int, int, int], None]:
+    """Progress by the time that has passed."""
+
+    def tell(index: int, done: int, samples: int) -> None:
+        fraction = min((time.perf_counter() - start) / seconds, 1.0)
+        progress(RunProgress(names[index], claims[index], index + 1, len(claims), done, samples, fraction))
+
+    return tell
+
+
+def _check_time(time_budget: Any, replay: Any) -> None:
+    if time_budget is None:
+        return
+    if isinstance(time_budget, bool) or not isinstance(time_budget, int | float) or not 0 < time_budget < math.inf:
+        raise InputError(f"time_budget is {time_budget!r}, expected a positive number of seconds")
+    if replay is not None:
+        raise InputError("time_budget and replay are both given, expected at most one of them")
 
 
 def _seed(root: np.random.SeedSequence) -> Any:

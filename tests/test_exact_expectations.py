@@ -318,3 +318,43 @@ def test_order_of_operands_does_not_matter(c, random):
     random.shuffle(order)
     shuffled = rt.einsum(",".join(c.terms[k] for k in order) + "->", *(c.operands[k] for k in order))
     assert shuffled.expectation() == c.expectation()
+
+
+def test_special_groups():
+    for group, plain in (("special orthogonal", "orthogonal"), ("special unitary", "unitary")):
+        S, H = rt.haar(n, group=group), rt.haar(n, group=plain)
+        special, whole = (rt.einsum("ab,cb,cd,ad->", X, X.conj(), X, X.conj()) for X in (S, H))
+        assert special.expectation() == whole.expectation() == rt.Expansion.of(n)
+        trace = rt.einsum("aa->", S)
+        assert trace.expectation() == 0
+    # det O = 1 enters where the size is not above the degree: the square of a rotation's trace in the plane.
+    plane = rt.einsum("aa->", rt.haar(2, group="special orthogonal"))
+    with pytest.raises(rt.ExactError, match="the determinant enters below"):
+        (plane * plane).expectation()
+
+
+def test_orders_are_those_of_the_moments():
+    T = rt.gaussian(n, n, n)
+    prism = rt.einsum("abc,ade,fbe,fgh,idh,igc->", *[T] * 6)
+    assert prism.order() == rt.Theta(n**6) and prism.order("std") == rt.Theta(n**4.5)
+    assert prism.order("variance") == rt.Theta(n**9) and prism.order("mean") == rt.Theta(n**6)
+    u, v = rt.sphere(n), rt.sphere(n)
+    assert rt.einsum("a,a->", u, v).order() == rt.Theta(n**-0.5)
+    free = rt.einsum("abc,b,c->a", T, u, v)
+    assert free.order().kind == "O"
+    with pytest.raises(rt.InputError, match="statistic is 'median', expected one of 'rms', 'mean'"):
+        prism.order("median")
+
+
+def test_orders_of_norms():
+    T, G, u = rt.gaussian(n, n, n), rt.gaussian(n, n), rt.gaussian(n)
+    assert rt.norm(T).order() == rt.Theta(n**0.5) and rt.norm(T, "operator", rows=(0,)).order() == rt.Theta(n)
+    assert rt.norm(T, "frobenius").order() == rt.Theta(n**1.5) and rt.norm(T, "nuclear").order() == rt.Theta(n**2.5)
+    assert rt.norm(rt.einsum("ab,b->a", G, u)).order() == rt.Theta(n)
+    assert rt.norm(rt.einsum("ab,bc->ac", G, G)).order() == rt.O(n)
+    assert rt.norm(rt.einsum("abc,abd->cd", T, T)).order() == rt.O(n**2.5)
+    f = rt.networks.two_layer(2, n)
+    H, g = f.derivative([1.0, 1.0], order=2), f.derivative([1.0, 1.0])
+    assert rt.norm(rt.einsum("ab,b->a", H, g)).order() == rt.Theta(n**-0.5)
+    with pytest.raises(rt.ExactError, match="no rule predicts the max norm"):
+        rt.norm(T, "max").order()

@@ -19,8 +19,8 @@ class Exact:
 
     Parameters
     ----------
-    value : a number, an order, term or expansion, or a function of the size of the only scale (of a mapping from scale names to
-        sizes when there are several).
+    value : a number, an order, term or expansion, or a function of the size of the only scale (of a mapping from scale
+        names to sizes when there are several).
     std, variance : the exact standard deviation, or variance, of one sample, given in the same way; at most one of
         them, and only for the mean. Without it the standard error is estimated from the samples, which products of many
         Gaussians make unreliable.

@@ -17,7 +17,7 @@ from randtensor.exact.diagrams.networks import Label, Network
 from randtensor.exact.haar.weingarten import weingarten
 from randtensor.exact.structure import Summand, summands
 from randtensor.expansions import Expansion
-from randtensor.orders import Term
+from randtensor.orders import Scale, Term
 from randtensor.quantity import Quantity, Sizes, resolve_sizes
 
 __all__ = ["cumulant", "expectation", "variance"]
@@ -215,8 +215,8 @@ class _Moments:
                         f"{element!r} of size {given} occurs {unbalanced} times unpaired, "
                         f"expected a size above that: the determinant enters below"
                     )
-            elif self.sizes is None and isinstance(size, Term) and len(size.scales) == 1 and value != 0:
-                value = value.valid(**{size.scales[0].name: _smallest(size, least)})
+            elif self.sizes is None and isinstance(size, Term) and value != 0:
+                value = value.valid(**{scale.name: _smallest(size, scale, least) for scale in size.scales})
         return value
 
 
@@ -248,11 +248,10 @@ def derivative_expectation(contraction: Any) -> Expansion:
         return transfer_expectation(contraction)
 
 
-def _smallest(size: Term, least: int) -> int:
-    """The smallest value of the only scale at which the dimension is at least ``least``."""
-    power = size.order.exponents().power
-    found = max(1, ceil((least / float(size.coefficient)) ** (1 / float(power)) - 1e-9))
-    return int(found)
+def _smallest(size: Term, scale: Scale, least: int) -> int:
+    """The smallest value of a scale at which the dimension is at least ``least``, whatever the other scales are."""
+    power = float(size.order.exponents(scale).power)
+    return max(1, ceil(float((least / float(size.coefficient)) ** (1 / power)) - 1e-9))
 
 
 def _multisets(kinds: int, count: int) -> Iterator[tuple[tuple[int, ...], int]]:

@@ -68,11 +68,13 @@ class DenseNorm(BracketedNorm):
 
 
 class ExactNorm(DenseNorm):
-    """A norm in closed form."""
+    """A norm in closed form; ``rows`` are the axes of an unfolding whose operator norm it is, None for other norms."""
 
-    def __init__(self, tensor: Quantity, kind: str, function: Callable[[Array], Array]) -> None:
+    def __init__(
+        self, tensor: Quantity, kind: str, function: Callable[[Array], Array], rows: tuple[int, ...] | None = None
+    ) -> None:
         super().__init__(tensor, kind)
-        self.function = function
+        self.function, self.rows = function, rows
 
     def evaluate(self, draw: Draw) -> Array:
         return self.function(self.tensor.evaluate(draw))
@@ -107,7 +109,7 @@ def operator_norm(tensor: Quantity, rows: Any) -> ExactNorm:
         _check_axes(rows, axes, arrays.ndim - 1)
         return largest_singular_values(unfolded(arrays, axes))
 
-    return ExactNorm(tensor, f"operator{axes}", value)
+    return ExactNorm(tensor, f"operator{axes}", value, axes)
 
 
 def _axes(tensor: Quantity, rows: Any) -> tuple[int, ...]:

@@ -29,6 +29,8 @@ class DerivativeNorm(BracketedNorm):
     parameter spaces small enough for a full basis both ends are the norm itself.
     """
 
+    kind = "injective"
+
     def __init__(self, tensor: DerivativeContraction, steps: int) -> None:
         self.tensor, self.steps = tensor, steps
         self.scale_names, self.shape = tensor.scale_names, tensor.shape
@@ -106,11 +108,13 @@ class DerivativeNorm(BracketedNorm):
 class FrobeniusNorm(Quantity):
     """Frobenius norm of a contraction of derivatives, from its square."""
 
+    kind = "frobenius"
+
     def __init__(self, tensor: DerivativeContraction, probes: int | None) -> None:
         letters = "".join(chr(ord("a") + i) for i in range(len(tensor.output)))
         kept = "".join(c for c, label in zip(letters, tensor.output, strict=True) if label not in tensor.free)
         self.square: DerivativeContraction = einsum(f"{letters},{letters}->{kept}", tensor, tensor, probes=probes)
-        self.scale_names, self.shape = tensor.scale_names, self.square.shape
+        self.tensor, self.scale_names, self.shape = tensor, tensor.scale_names, self.square.shape
         self.only_squares = self.square.probes > 1
 
     def describe(self) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from string import ascii_letters
 from typing import Any
 
-from randtensor.contraction import DenseContraction
+from randtensor.contraction import DenseContraction, einsum
 from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.derivatives import DerivativeTensor
-from randtensor.errors import ExactError, InputError
+from randtensor.errors import ExactError, InputError, RandtensorError
 from randtensor.exact.diagrams.elements import Gaussian, Haar, Independent, Spherical
 from randtensor.exact.structure import Summand, summands
 from randtensor.expansions import Expansion
+from randtensor.norms.dense_norms import DenseNorm, ExactNorm
+from randtensor.norms.derivative_norms import DerivativeNorm, FrobeniusNorm
 from randtensor.orders import Bound, Order
 from randtensor.prediction.cluster_graph import cluster_order
 from randtensor.prediction.derivation import Derivation, Step
 from randtensor.prediction.norm_calculus import norm_bound
 from randtensor.quantity import Quantity
-from randtensor.tensors import DenseTensor
+from randtensor.tensors import DenseTensor, RandomTensor
 
 __all__ = ["derive"]
 
@@ -65,10 +69,42 @@ def derive(quantity: Quantity, statistic: str = "rms") -> Derivation:
     if isinstance(quantity, DenseTensor) and quantity.ndim:
         step = Step(repr(quantity), "Frobenius norm", quantity.frobenius_order, "second moments")
         return Derivation(Bound("O", quantity.frobenius_order), "upper bound", (step,))
-    predicted = getattr(quantity, "predicted_order", None)
-    if predicted is not None:
-        return predicted(statistic)  # type: ignore[no-any-return]
+    if isinstance(quantity, DenseNorm | DerivativeNorm | FrobeniusNorm) and statistic in ("rms", "mean"):
+        return _of_norm(quantity)
     raise reason
+
+
+def _of_norm(quantity: DenseNorm | DerivativeNorm | FrobeniusNorm) -> Derivation:
+    """By what is known of the family; a Euclidean length by its mean square, and other norms as bounded by it."""
+    tensor: Any = quantity.tensor
+    name = quantity.kind
+    rows = quantity.rows if isinstance(quantity, ExactNorm) else None
+    if isinstance(tensor, RandomTensor) and (rows is not None or name in _FAMILY_NORMS):
+        order = tensor.flattening_order(rows) if rows is not None else _FAMILY_NORMS[name](tensor)
+        step = Step(repr(tensor), f"{name} norm of the family, with high probability", order, "random matrix theory")
+        return Derivation(Bound("Theta", order), "tight", (step,))
+    if rows is None and name not in ("frobenius", "injective", "symmetric injective"):
+        raise ExactError(f"no rule predicts the {name} norm of {tensor!r}, expected another norm, or samples")
+    if isinstance(tensor, DenseContraction) and name == "injective" and tensor.ndim > 1:
+        try:
+            return norm_bound(tensor.terms, tensor.output, tensor.operands, norm="injective")
+        except RandtensorError:
+            pass  # the contraction is no tree: only the Frobenius norm bounds it
+    is_dense = isinstance(tensor, DenseTensor)
+    letters = ascii_letters[: tensor.ndim if is_dense else len(tensor.output)]
+    square = derive(einsum(f"{letters},{letters}->", tensor, tensor.conj() if is_dense else tensor), "mean")
+    order = square.order ** Fraction(1, 2)
+    if name == "frobenius" or len(letters) <= 1:
+        step = Step(f"{name} norm", "root of the mean square", order, "definition")
+        return Derivation(Bound(square.bound.kind, order), square.kind, (*square.steps, step))
+    step = Step(f"{name} norm", "at most the Frobenius norm", order, "Cauchy-Schwarz")
+    return Derivation(Bound("O", order), "upper bound", (*square.steps, step))
+
+
+_FAMILY_NORMS: dict[str, Callable[[DenseTensor], Order]] = {
+    "injective": lambda tensor: tensor.injective_order,
+    "nuclear": lambda tensor: tensor.nuclear_order,
+}
 
 
 def _from_moments(quantity: Quantity, statistic: str) -> Derivation:

@@ -253,9 +253,7 @@ class Averages:
         unions: Sequence[tuple[int, int]],
     ) -> tuple[int, _State] | None:
         """Remove and add nodes and identify labels: the closed labels as a monomial, and the rest; None for zero."""
-        self._work += 1
-        if self._work > self._largest_work:
-            self._give_up()
+        self._spend()
         parent: dict[int, int] = {}
         touched: dict[int, int] = {}
 
@@ -319,6 +317,7 @@ class Averages:
         ]
         for size in range(len(others) + 1):
             for chosen in combinations(others, size):
+                self._spend()
                 block = (first, *chosen)
                 marks = tuple(sorted((self._kinds[nodes[k][0]].mark for k in block), key=repr))
                 if element.cumulant(marks) == 0:
@@ -366,7 +365,16 @@ class Averages:
         value = float(opt_einsum.contract(*operands, []))
         return self.symbol(value, ("number", state))
 
-    def _give_up(self) -> None:
+    def _spend(self) -> None:
+        """Count a reduction, and give up when there were too many.
+
+        Raises
+        ------
+        ExactError : the average is too large.
+        """
+        self._work += 1
+        if self._work <= self._largest_work:
+            return
         counts: dict[Element, int] = {}
         for node in self._described.nodes:
             counts[node.element] = counts.get(node.element, 0) + 1

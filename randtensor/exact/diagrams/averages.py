@@ -22,6 +22,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from randtensor.errors import ExactError
+from randtensor.exact.diagrams.canonical import CanonicalForms, Component, PackedNode, State
 from randtensor.exact.diagrams.elements import CONJUGATE, Element, Fixed, Gaussian, Haar, Independent, Mark
 from randtensor.exact.diagrams.networks import Network
 
@@ -34,11 +35,6 @@ BITS = 20
 
 #: Reductions after which an average is given up: about ten seconds.
 LARGEST_WORK = 150_000
-
-#: A node: its kind, then its labels. A component: canonical nodes, and the range of every label.
-_Node = tuple[int, ...]
-_Component = tuple[tuple[_Node, ...], tuple[int, ...]]
-_State = tuple[_Component, ...]
 
 _PAIRS, _BLOCKS, _ROWS, _CHAINS, _NUMBERS = range(5)
 
@@ -68,8 +64,8 @@ class Averages:
         self._numbers: dict[Hashable, int] = {}
         self._kinds: list[_Kind] = []
         self._kind_numbers: dict[Hashable, int] = {}
-        self._memo: dict[_State, Polynomial] = {(): {0: 1}}
-        self._canonical: dict[_Component, _Component] = {}
+        self._memo: dict[State, Polynomial] = {(): {0: 1}}
+        self._forms = CanonicalForms(self._is_symmetric)
         self._by_cumulants: set[Element] = set()
         self._work, self._largest_work = 0, largest_work
 
@@ -96,7 +92,7 @@ class Averages:
         used = {label for node in nodes for label in node[1:]}
         free = sum(1 << BITS * symbol for label, symbol in enumerate(ranges) if label not in used)
         self._described = network
-        state = self._state(nodes, ranges)
+        state = self._forms.state(nodes, ranges)
         return {key + free: value for key, value in self._evaluate(state).items()}
 
     def symbol(self, meaning: Any, key: Hashable = None) -> int:
@@ -118,6 +114,9 @@ class Averages:
                 packed >>= BITS
                 symbol += 1
             yield exponents, coefficient
+
+    def _is_symmetric(self, kind: int) -> bool:
+        return self._kinds[kind].symmetric
 
     # Kinds
 
@@ -144,53 +143,9 @@ class Averages:
             self._kinds.append(_Kind(rule, element, mark, number, symmetric, length))
         return self._kind_numbers[key]
 
-    # States
-
-    def _state(self, nodes: Sequence[_Node], ranges: Any) -> _State:
-        """The canonical form of a network: its components, each with canonical labels, sorted."""
-        carriers: dict[int, list[int]] = {}
-        for number, node in enumerate(nodes):
-            for label in node[1:]:
-                carriers.setdefault(label, []).append(number)
-        left = set(range(len(nodes)))
-        found = []
-        for number in range(len(nodes)):
-            if number in left:
-                raw, members = self._code(nodes, ranges, carriers, number)
-                left.difference_update(members)
-                best = self._canonical.get(raw)
-                if best is None:
-                    best = min(self._code(nodes, ranges, carriers, root)[0] for root in members)
-                    self._canonical[raw] = best
-                found.append(best)
-        found.sort()
-        return tuple(found)
-
-    def _code(
-        self, nodes: Sequence[_Node], ranges: Any, carriers: dict[int, list[int]], root: int
-    ) -> tuple[_Component, list[int]]:
-        """A component as seen from a root: nodes and labels numbered in the order of a breadth-first search."""
-        names: dict[int, int] = {}
-        queue, seen = [root], {root}
-        code: list[_Node] = []
-        for number in queue:
-            node = nodes[number]
-            slots = node[1:]
-            if self._kinds[node[0]].symmetric:
-                slots = tuple(sorted(slots, key=lambda label: names.get(label, len(names))))
-            for label in slots:
-                if label not in names:
-                    names[label] = len(names)
-                    for other in carriers[label]:
-                        if other not in seen:
-                            seen.add(other)
-                            queue.append(other)
-            code.append((node[0], *[names[label] for label in slots]))
-        return (tuple(code), tuple([ranges[label] for label in names])), queue
-
     # The recursion
 
-    def _evaluate(self, state: _State) -> Polynomial:
+    def _evaluate(self, state: State) -> Polynomial:
         known = self._memo.get(state)
         if known is not None:
             return known
@@ -204,9 +159,9 @@ class Averages:
         self._memo[state] = result
         return result
 
-    def _groups(self, state: _State) -> list[_State]:
+    def _groups(self, state: State) -> list[State]:
         """Components that share random elements belong together; the average factors over the groups."""
-        groups: list[tuple[set[int], list[_Component]]] = []
+        groups: list[tuple[set[int], list[Component]]] = []
         for component in state:
             elements = {
                 id(kind.element) for kind in (self._kinds[node[0]] for node in component[0]) if kind.rule != _NUMBERS
@@ -221,8 +176,8 @@ class Averages:
             groups = [*rest, (elements, members)]
         return [tuple(sorted(members)) for _, members in groups]
 
-    def _expand(self, state: _State) -> Polynomial:
-        nodes: list[_Node] = []
+    def _expand(self, state: State) -> Polynomial:
+        nodes: list[PackedNode] = []
         ranges: list[int] = []
         for component, own in state:
             shift = len(ranges)
@@ -246,12 +201,12 @@ class Averages:
 
     def _reduce(
         self,
-        nodes: Sequence[_Node],
+        nodes: Sequence[PackedNode],
         ranges: Sequence[int],
         removed: tuple[int, ...],
-        added: Sequence[_Node],
+        added: Sequence[PackedNode],
         unions: Sequence[tuple[int, int]],
-    ) -> tuple[int, _State] | None:
+    ) -> tuple[int, State] | None:
         """Remove and add nodes and identify labels: the closed labels as a monomial, and the rest; None for zero."""
         self._spend()
         parent: dict[int, int] = {}
@@ -288,11 +243,11 @@ class Averages:
             ranges = list(ranges)
             for label, symbol in touched.items():
                 ranges[label] = symbol
-        return closed, self._state(rest, ranges)
+        return closed, self._forms.state(rest, ranges)
 
     # The rules: nodes removed, nodes added, labels identified, and a monomial
 
-    def _pairs(self, nodes: Sequence[_Node], first: int, kind: _Kind) -> Iterator[Any]:
+    def _pairs(self, nodes: Sequence[PackedNode], first: int, kind: _Kind) -> Iterator[Any]:
         own = nodes[first][1:]
         permutations: Sequence[tuple[int, ...]] = (tuple(range(len(own))),)
         covariances: Sequence[Fixed | None] = ()
@@ -310,7 +265,7 @@ class Averages:
                     pairs = [pair for c, pair in zip(covariances, pairs, strict=True) if c is None]
                 yield (first, number), added, pairs, 0
 
-    def _blocks(self, nodes: Sequence[_Node], first: int, kind: _Kind) -> Iterator[Any]:
+    def _blocks(self, nodes: Sequence[PackedNode], first: int, kind: _Kind) -> Iterator[Any]:
         element: Any = kind.element
         others = [
             number for number, node in enumerate(nodes) if number != first and self._kinds[node[0]].element is element
@@ -325,7 +280,7 @@ class Averages:
                 unions = [pair for k in chosen for pair in zip(nodes[first][1:], nodes[k][1:], strict=True)]
                 yield block, (), unions, 1 << BITS * self.symbol((element, marks), ("cumulant", element, marks))
 
-    def _rows(self, nodes: Sequence[_Node], first: int, kind: _Kind) -> Iterator[Any]:
+    def _rows(self, nodes: Sequence[PackedNode], first: int, kind: _Kind) -> Iterator[Any]:
         """Join a Haar matrix and a partner: a chain from the column of the plain one to that of the conjugate one."""
         chain = self._add_kind(_CHAINS, kind.element, None, not kind.element.is_complex, 1)
         for number, node in enumerate(nodes):
@@ -335,7 +290,7 @@ class Averages:
                     columns.reverse()
                 yield (first, number), [(chain, *columns)], [(nodes[first][1], node[1])], 0
 
-    def _chains(self, nodes: Sequence[_Node], first: int, kind: _Kind) -> Iterator[Any]:
+    def _chains(self, nodes: Sequence[PackedNode], first: int, kind: _Kind) -> Iterator[Any]:
         """Match the first column of a chain: with its own second one, which closes a cycle, or with another chain's."""
         element = kind.element
         start, end = nodes[first][1:]
@@ -351,7 +306,7 @@ class Averages:
             if kind.symmetric:
                 yield (first, number), [(longer, node[2], end)], [(start, node[1])], 0
 
-    def _number(self, state: _State, nodes: Sequence[_Node]) -> int:
+    def _number(self, state: State, nodes: Sequence[PackedNode]) -> int:
         """Fixed tensors alone: a number."""
         import opt_einsum
 

@@ -9,7 +9,7 @@ import numpy as np
 from randtensor.contraction import einsum
 from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.errors import EquationError
-from randtensor.krylov import full_norm, largest_singular_value
+from randtensor.krylov import full_norm, largest_singular_value, length
 from randtensor.norms.bracket import BracketedNorm, krylov_excess
 from randtensor.planning import Component
 from randtensor.probes import basis_vectors, random_vector
@@ -50,6 +50,9 @@ class DerivativeNorm(BracketedNorm):
     def fingerprint(self) -> str:
         return f"norm{self.steps}({self.tensor.fingerprint})"
 
+    def occurrences(self) -> tuple[object, ...]:
+        return self.tensor.occurrences()
+
     def block_length(self, sizes: Sizes) -> int:
         # A Krylov space takes dozens of evaluations, so small batches hide the interpreter's overhead already.
         longest = max((len(component.free) for component in self.tensor.open_components), default=0)
@@ -70,8 +73,8 @@ class DerivativeNorm(BracketedNorm):
             for component in self.tensor.open_components:
                 if len(component.free) == 1:
                     vector = self.tensor.open_vector(draw, component, assignment)
-                    length = np.sqrt(np.maximum(vector.dot(vector), 0.0))
-                    low, high = low * length, high * length
+                    euclidean = length(vector, draw.batch)
+                    low, high = low * euclidean, high * euclidean
                 else:
                     ritz, excess = self._operator_norm(draw, component, assignment, failure)
                     low, high = low * ritz, high * ritz * excess
@@ -123,6 +126,9 @@ class FrobeniusNorm(Quantity):
     @property
     def fingerprint(self) -> str:
         return f"frobenius({self.square.fingerprint})"
+
+    def occurrences(self) -> tuple[object, ...]:
+        return self.tensor.occurrences()
 
     def evaluate(self, draw: Draw) -> Array:
         squares = self.square.evaluate(draw)

@@ -16,22 +16,19 @@ puts in (dimensions, cumulants, Weingarten functions, numbers) is a formal symbo
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from itertools import combinations
 from math import prod
 from typing import Any, NamedTuple
 
+from randtensor.dimensions import Dimension
 from randtensor.errors import ExactError
 from randtensor.exact.diagrams.canonical import CanonicalForms, Component, PackedNode, State
 from randtensor.exact.diagrams.elements import CONJUGATE, Element, Fixed, Gaussian, Haar, Independent, Mark
 from randtensor.exact.diagrams.networks import Network
+from randtensor.exact.formal import BITS, Polynomial, Symbols, times
 
-__all__ = ["Averages", "Polynomial"]
-
-#: Coefficients by monomial; a monomial packs the exponents of the symbols, ``BITS`` bits each.
-Polynomial = dict[int, int]
-
-BITS = 20
+__all__ = ["Averages"]
 
 #: Reductions after which an average is given up: about ten seconds.
 LARGEST_WORK = 150_000
@@ -53,26 +50,21 @@ class _Kind(NamedTuple):
 class Averages:
     """Averages of networks over shared random elements, as polynomials in formal symbols.
 
-    Attributes
+    Parameters
     ----------
-    symbols : what the symbols stand for: a ``Label`` for its dimension, ``(element, marks)`` for a joint cumulant,
-        ``(element, length)`` for a cycle of a Haar matrix, a float for a number.
+    by_cumulants : elements whose entries functions act on: they are averaged by cumulants, Gaussian or not.
     """
 
-    def __init__(self, largest_work: int = LARGEST_WORK) -> None:
-        self.symbols: list[Any] = []
-        self._numbers: dict[Hashable, int] = {}
+    def __init__(self, by_cumulants: Collection[Element] = (), largest_work: int = LARGEST_WORK) -> None:
+        self.symbols = Symbols()
         self._kinds: list[_Kind] = []
         self._kind_numbers: dict[Hashable, int] = {}
         self._memo: dict[State, Polynomial] = {(): {0: 1}}
         self._forms = CanonicalForms(self._is_symmetric)
-        self._by_cumulants: set[Element] = set()
+        self._by_cumulants = frozenset(by_cumulants)
         self._work, self._largest_work = 0, largest_work
-
-    @property
-    def states(self) -> int:
-        """Number of distinct networks met."""
-        return len(self._memo)
+        #: whether some labels run over a part of a slot only
+        self._split = False
 
     def average(self, network: Network) -> Polynomial:
         """The average of a network without free labels, up to its coefficient and to normalisations.
@@ -84,36 +76,14 @@ class Averages:
         ------
         ExactError : no rule covers the network, or it is too large.
         """
-        for node in network.nodes:
-            if isinstance(node.element, Independent) or node.mark not in (None, CONJUGATE):
-                self._by_cumulants.add(node.element)
-        ranges = [self.symbol(label) for label in network.labels]
+        ranges = [self.symbols.number("dimension", label) for label in network.labels]
+        self._split = self._split or any(label.sectors for label in network.labels)
         nodes = [(self._kind(node.element, node.mark), *node.labels) for node in network.nodes]
         used = {label for node in nodes for label in node[1:]}
         free = sum(1 << BITS * symbol for label, symbol in enumerate(ranges) if label not in used)
         self._described = network
         state = self._forms.state(nodes, ranges)
         return {key + free: value for key, value in self._evaluate(state).items()}
-
-    def symbol(self, meaning: Any, key: Hashable = None) -> int:
-        """The number of a symbol."""
-        key = meaning if key is None else key
-        if key not in self._numbers:
-            self._numbers[key] = len(self.symbols)
-            self.symbols.append(meaning)
-        return self._numbers[key]
-
-    def monomials(self, polynomial: Polynomial) -> Iterator[tuple[dict[int, int], int]]:
-        """Exponents by symbol, and coefficients."""
-        mask = (1 << BITS) - 1
-        for packed, coefficient in polynomial.items():
-            exponents, symbol = {}, 0
-            while packed:
-                if packed & mask:
-                    exponents[symbol] = packed & mask
-                packed >>= BITS
-                symbol += 1
-            yield exponents, coefficient
 
     def _is_symmetric(self, kind: int) -> bool:
         return self._kinds[kind].symmetric
@@ -125,7 +95,7 @@ class Averages:
             mark = None
         if isinstance(element, Fixed):
             return self._add_kind(_NUMBERS, element, mark)
-        if element in self._by_cumulants:
+        if isinstance(element, Independent) or element in self._by_cumulants:
             return self._add_kind(_BLOCKS, element, mark)
         rule = _ROWS if isinstance(element, Haar) else _PAIRS
         symmetric = isinstance(element, Gaussian) and len(element.permutations) == _factorial(len(element.dimensions))
@@ -155,7 +125,7 @@ class Averages:
         else:
             result = {0: 1}
             for group in groups:
-                result = _product(result, self._evaluate(group))
+                result = times(result, self._evaluate(group))
         self._memo[state] = result
         return result
 
@@ -183,10 +153,10 @@ class Averages:
             shift = len(ranges)
             nodes += [(node[0], *[label + shift for label in node[1:]]) for node in component]
             ranges += own
-        first = min(range(len(nodes)), key=lambda k: self._kinds[nodes[k][0]].rule)
+        first = min(range(len(nodes)), key=lambda k: self._turn(nodes[k], ranges))
         kind = self._kinds[nodes[first][0]]
         if kind.rule == _NUMBERS:
-            return {1 << BITS * self._number(state, nodes): 1}
+            return {self._number(state, nodes): 1}
         rules = (self._pairs, self._blocks, self._rows, self._chains)
         total: Polynomial = {}
         for removed, added, unions, weight in rules[kind.rule](nodes, first, kind):
@@ -199,13 +169,24 @@ class Averages:
                 total[monomial] = total.get(monomial, 0) + value
         return total
 
+    def _turn(self, node: PackedNode, ranges: Sequence[int]) -> tuple[int, int]:
+        rule = self._kinds[node[0]].rule
+        if not self._split or rule > _ROWS:
+            return (1, rule)
+        # Tensors that a block meets come first: once they are gone, one tensor in two blocks may meet itself.
+        sizes = self._kinds[node[0]].element.dimensions
+        labels = (self.symbols.label(ranges[label]) for label in node[1:])
+        return (
+            (0, rule) if any(label.checked([s]).sectors for label, s in zip(labels, sizes, strict=True)) else (1, rule)
+        )
+
     def _reduce(
         self,
         nodes: Sequence[PackedNode],
         ranges: Sequence[int],
         removed: tuple[int, ...],
         added: Sequence[PackedNode],
-        unions: Sequence[tuple[int, int]],
+        unions: Sequence[tuple[int, int, Dimension]],
     ) -> tuple[int, State] | None:
         """Remove and add nodes and identify labels: the closed labels as a monomial, and the rest; None for zero."""
         self._spend()
@@ -217,15 +198,15 @@ class Averages:
                 label = parent[label]
             return label
 
-        for a, b in unions:
+        for a, b, size in unions:
             a, b = root(a), root(b)
             if a != b:
                 own, other = touched.get(a, ranges[a]), touched.get(b, ranges[b])
                 if own != other:
-                    common = self.symbols[own].meet(self.symbols[other])
+                    common = self.symbols.label(own).meet(self.symbols.label(other), size)
                     if common is None:
                         return None
-                    other = self.symbol(common)
+                    other = self.symbols.number("dimension", common)
                 parent[a] = b
                 touched[b] = other
         rest = [
@@ -243,12 +224,25 @@ class Averages:
             ranges = list(ranges)
             for label, symbol in touched.items():
                 ranges[label] = symbol
+        if self._split:
+            ranges = self._checked(rest, ranges)
         return closed, self._forms.state(rest, ranges)
+
+    def _checked(self, nodes: Sequence[PackedNode], ranges: Sequence[int]) -> list[int]:
+        """Labels know where they lie in the larger slots that are left, and forget those of removed nodes."""
+        slots: dict[int, list[Dimension]] = {}
+        for node in nodes:
+            for label, size in zip(node[1:], self._kinds[node[0]].element.dimensions, strict=True):
+                slots.setdefault(label, []).append(size)
+        checked = list(ranges)
+        for label, sizes in slots.items():
+            checked[label] = self.symbols.number("dimension", self.symbols.label(ranges[label]).checked(sizes))
+        return checked
 
     # The rules: nodes removed, nodes added, labels identified, and a monomial
 
     def _pairs(self, nodes: Sequence[PackedNode], first: int, kind: _Kind) -> Iterator[Any]:
-        own = nodes[first][1:]
+        own, sizes = nodes[first][1:], kind.element.dimensions
         permutations: Sequence[tuple[int, ...]] = (tuple(range(len(own))),)
         covariances: Sequence[Fixed | None] = ()
         if isinstance(kind.element, Gaussian):
@@ -257,11 +251,11 @@ class Averages:
             if node[0] != kind.partner or number == first:
                 continue
             for permutation in permutations:
-                pairs = [(own[slot], node[1 + other]) for slot, other in enumerate(permutation)]
+                pairs = [(own[slot], node[1 + other], sizes[slot]) for slot, other in enumerate(permutation)]
                 added = []
                 if covariances:
-                    matrices = [(self._kind(c, None), *pair) for c, pair in zip(covariances, pairs, strict=True) if c]
-                    added = matrices
+                    joined = zip(covariances, pairs, strict=True)
+                    added = [(self._kind(c, None), *pair[:2]) for c, pair in joined if c]
                     pairs = [pair for c, pair in zip(covariances, pairs, strict=True) if c is None]
                 yield (first, number), added, pairs, 0
 
@@ -277,8 +271,9 @@ class Averages:
                 marks = tuple(sorted((self._kinds[nodes[k][0]].mark for k in block), key=repr))
                 if element.cumulant(marks) == 0:
                     continue
-                unions = [pair for k in chosen for pair in zip(nodes[first][1:], nodes[k][1:], strict=True)]
-                yield block, (), unions, 1 << BITS * self.symbol((element, marks), ("cumulant", element, marks))
+                sizes = element.dimensions
+                unions = [pair for k in chosen for pair in zip(nodes[first][1:], nodes[k][1:], sizes, strict=True)]
+                yield block, (), unions, self.symbols.monomial("cumulant", (element, marks))
 
     def _rows(self, nodes: Sequence[PackedNode], first: int, kind: _Kind) -> Iterator[Any]:
         """Join a Haar matrix and a partner: a chain from the column of the plain one to that of the conjugate one."""
@@ -288,37 +283,40 @@ class Averages:
                 columns = [nodes[first][2], node[2]]
                 if kind.mark == CONJUGATE:
                     columns.reverse()
-                yield (first, number), [(chain, *columns)], [(nodes[first][1], node[1])], 0
+                rows = (nodes[first][1], node[1], kind.element.dimensions[0])
+                yield (first, number), [(chain, *columns)], [rows], 0
 
     def _chains(self, nodes: Sequence[PackedNode], first: int, kind: _Kind) -> Iterator[Any]:
         """Match the first column of a chain: with its own second one, which closes a cycle, or with another chain's."""
-        element = kind.element
+        element, (_, size) = kind.element, kind.element.dimensions
         start, end = nodes[first][1:]
-        weight = 1 << BITS * self.symbol((element, kind.length), ("cycle", element, kind.length))
-        yield (first,), (), [(start, end)], weight
+        weight = self.symbols.monomial("cycle", (element, kind.length))
+        yield (first,), (), [(start, end, size)], weight
         for number, node in enumerate(nodes):
             other = self._kinds[node[0]]
             if number == first or other.rule != _CHAINS or other.element is not element:
                 continue
             longer = self._add_kind(_CHAINS, element, None, kind.symmetric, kind.length + other.length)
             # A plain column meets a conjugate one; for orthogonal matrices any two columns can meet.
-            yield (first, number), [(longer, node[1], end)], [(start, node[2])], 0
+            yield (first, number), [(longer, node[1], end)], [(start, node[2], size)], 0
             if kind.symmetric:
-                yield (first, number), [(longer, node[2], end)], [(start, node[1])], 0
+                yield (first, number), [(longer, node[2], end)], [(start, node[1], size)], 0
 
     def _number(self, state: State, nodes: Sequence[PackedNode]) -> int:
         """Fixed tensors alone: a number."""
         import opt_einsum
 
         operands: list[Any] = []
+        labels = [number for _, own in state for number in own]
         for node in nodes:
             element = self._kinds[node[0]].element
             assert isinstance(element, Fixed)
-            if any(self.symbols[symbol].sector for _, own in state for symbol in own):
-                raise ExactError(f"{element!r} meets an index that is split into blocks, expected a block tensor there")
-            operands += [element.entries, list(node[1:])]
+            ranges = [self.symbols.label(labels[label]) for label in node[1:]]
+            places = [label.within(size) for label, size in zip(ranges, element.dimensions, strict=True)]
+            entries = element.entries[tuple(slice(int(place.start), int(place.stop)) for place in places)]
+            operands += [entries, list(node[1:])]
         value = float(opt_einsum.contract(*operands, []))
-        return self.symbol(value, ("number", state))
+        return self.symbols.monomial("value", value, ("fixed", state))
 
     def _spend(self) -> None:
         """Count a reduction, and give up when there were too many.
@@ -347,11 +345,3 @@ def _factorial(order: int) -> int:
 
 def _pairings(count: int) -> str:
     return f"{float(prod(range(count - 1 + count % 2, 0, -2))):.3g}"
-
-
-def _product(a: Polynomial, b: Polynomial) -> Polynomial:
-    result: Polynomial = {}
-    for x, u in a.items():
-        for y, v in b.items():
-            result[x + y] = result.get(x + y, 0) + u * v
-    return result

@@ -56,6 +56,13 @@ def measure(report: Callable[[str], None] = lambda text: None) -> Section:
         ratio = found["sample"].minimum / found["floor"].minimum
         rows.append((f"{equation} at n = {size}", str(found["floor"]), str(found["sample"]), f"{ratio:.2f}"))
         targets.append(Target(f"{equation} at n = {size}, over the floor", ratio, _LIMIT))
+    for size in (100, 200):
+        report(f"injective norm at n = {size}")
+        norm = rt.norm(rt.gaussian(n, n, n), "injective")
+        found = interleaved(
+            {"one": lambda seed, size=size, norm=norm: norm.sample(size, rng=seed)}, {"one": 1}, least=3
+        )
+        rows.append((f"injective norm at n = {size}, one core", "", str(found["one"]), ""))
     return Section(
         name="tensors",
         headers=("contraction", "drawing the normals", "sampling and contracting", "ratio"),

@@ -3,7 +3,10 @@
 The names below are the whole public surface; see ``docs/`` for the ideas and the README for a first run.
 """
 
-from randtensor import exact, networks, revealed
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
+from randtensor import networks, revealed
 from randtensor.combination import combine, quantity
 from randtensor.contraction import einsum
 from randtensor.correlations import correlation
@@ -12,6 +15,7 @@ from randtensor.errors import (
     ActivationError,
     EquationError,
     ExactError,
+    InfiniteMomentError,
     InputError,
     OrderError,
     RandtensorError,
@@ -58,6 +62,7 @@ from randtensor.orders import (
 from randtensor.programs.activations import Activation
 from randtensor.quantity import Quantity
 from randtensor.random_function import RandomFunction, program
+from randtensor.spectra import spectrum
 from randtensor.tensors import (
     DenseTensor,
     RandomTensor,
@@ -80,6 +85,9 @@ from randtensor.tensors import (
     wishart,
 )
 
+if _TYPE_CHECKING:
+    from randtensor import exact, prediction
+
 __all__ = [
     "Activation",
     "ActivationError",
@@ -89,6 +97,7 @@ __all__ = [
     "EquationError",
     "ExactError",
     "Expansion",
+    "InfiniteMomentError",
     "InputError",
     "O",
     "Omega",
@@ -136,6 +145,7 @@ __all__ = [
     "o",
     "parse_bound",
     "parse_order",
+    "prediction",
     "program",
     "quantity",
     "relu",
@@ -145,6 +155,7 @@ __all__ = [
     "sin",
     "softplus",
     "sparse",
+    "spectrum",
     "sphere",
     "spiked",
     "sqrt",
@@ -154,3 +165,12 @@ __all__ = [
     "tanh",
     "wishart",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    """Exact rules and predictions are imported when they are first asked for: most runs only sample."""
+    if name in ("exact", "prediction"):
+        from importlib import import_module
+
+        return import_module(f"randtensor.{name}")
+    raise AttributeError(f"module 'randtensor' has no attribute {name!r}")

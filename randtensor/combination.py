@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from randtensor.coincidences import coincidences
 from randtensor.dimensions import check_factor, evaluate_factor, factor_text, reciprocal, scale_names
 from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Draw, Quantity
@@ -44,8 +45,28 @@ class Combination(Quantity):
             ) from error
 
     @property
+    def is_complex(self) -> bool:
+        # A function of complex quantities may well be real, as the absolute value is: only arithmetic is known.
+        return self.function in _OPERATIONS.values() and any(operand.is_complex for operand in self.operands)
+
+    def conj(self) -> Quantity:
+        if not self.is_complex:
+            return self
+        operands = [operand.conj() for operand in self.operands]
+        return Combination(self.function, self.name, operands, linear=self.name in "+-")
+
+    def describe(self) -> str:
+        parts = [operand.describe() for operand in self.operands]
+        if self.function in _OPERATIONS.values():
+            return f"({f' {self.name} '.join(parts)})"
+        return f"{self.name}({', '.join(parts)})"
+
+    @property
     def fingerprint(self) -> str:
-        return f"{self.name}({', '.join(operand.fingerprint for operand in self.operands)})"
+        return f"{self.name}({', '.join(o.fingerprint for o in self.operands)}){coincidences(self.operands)}"
+
+    def occurrences(self) -> tuple[object, ...]:
+        return tuple(leaf for operand in self.operands for leaf in operand.occurrences())
 
     def block_length(self, sizes: Any) -> int:
         return min(operand.block_length(sizes) for operand in self.operands)
@@ -97,16 +118,25 @@ def arithmetic(symbol: str, left: Any, right: Any) -> Combination:
     factor = check_factor(right if isinstance(left, Quantity) else left)
     if symbol == "/" and isinstance(left, Quantity):
         reciprocal(factor)  # refuses zero
-    return Scaled(symbol, operands[0], factor, reflected=not isinstance(left, Quantity))
+    return NumberCombination(symbol, operands[0], factor, reflected=not isinstance(left, Quantity))
 
 
-class Scaled(Combination):
+class NumberCombination(Combination):
     """A quantity and a number that may depend on the scales."""
 
     def __init__(self, symbol: str, operand: Quantity, factor: Any, reflected: bool) -> None:
         super().__init__(_OPERATIONS[symbol], symbol, [operand], linear=symbol != "/" or not reflected)
         self.factor, self.reflected = factor, reflected
         self.scale_names = tuple(sorted({*self.scale_names, *scale_names([factor])}))
+
+    def conj(self) -> Quantity:
+        if not self.is_complex:
+            return self
+        return NumberCombination(self.name, self.operands[0].conj(), self.factor, self.reflected)
+
+    def describe(self) -> str:
+        sides = [self.operands[0].describe(), str(self.factor)]
+        return f"({f' {self.name} '.join(reversed(sides) if self.reflected else sides)})"
 
     @property
     def fingerprint(self) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from string import ascii_letters
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from randtensor.coincidences import coincidences
 from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.derivatives import DerivativeTensor
 from randtensor.dimensions import evaluate_shape, same_dimension
-from randtensor.errors import EquationError
+from randtensor.errors import EquationError, ExactError
 from randtensor.orders import Order
 from randtensor.pairwise import contract_batch
 from randtensor.quantity import Draw
 from randtensor.tensors import DenseTensor
+from randtensor.tensors.growth import HALF
 
 if TYPE_CHECKING:
     from randtensor.exact.diagrams.networks import Diagram
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["DenseContraction", "einsum"]
 
 Array = np.ndarray
+
+#: Up to this many random tensors the order of a Frobenius norm is that of the exact mean square.
+LARGEST_EXACT = 6
 
 
 def einsum(equation: str, *operands: Any, probes: int | None = None, root: int | str | None = None) -> Any:
@@ -166,7 +173,11 @@ class DenseContraction(DenseTensor):
     @property
     def fingerprint(self) -> str:
         names = {id(operand): str(i) for i, operand in enumerate(dict.fromkeys(self.operands))}
-        return self.equation + ";".join(f"{names[id(o)]}:{o.fingerprint}" for o in self.operands)
+        text = self.equation + ";".join(f"{names[id(o)]}:{o.fingerprint}" for o in self.operands)
+        return text + coincidences(tuple(dict.fromkeys(self.operands)))
+
+    def occurrences(self) -> tuple[object, ...]:
+        return tuple(leaf for operand in self.operands for leaf in operand.occurrences())
 
     def describe(self) -> str:
         return f"{self.equation} of {', '.join(map(repr, self.operands))}"
@@ -186,8 +197,31 @@ class DenseContraction(DenseTensor):
 
         return contract(self.terms, self.output, [operand.diagram() for operand in self.operands])
 
-    def flattening_order(self, rows: tuple[int, ...]) -> Order:
+    @cached_property
+    def frobenius_order(self) -> Order:
+        """By the exact second moment of small contractions, else an upper bound by norms of the operands."""
+        if len(self.occurrences()) <= LARGEST_EXACT:
+            letters = ascii_letters[: self.ndim]
+            square = einsum(f"{letters},{letters}->", self, self.conj())
+            try:
+                order: Order = square.expectation().order ** HALF
+                return order
+            except ExactError:
+                pass
+        return self._norm_bound("frobenius")
+
+    @property
+    def injective_order(self) -> Order:
+        """An upper bound: the product of the injective norms along a tree, else the Frobenius norm."""
+        if self.ndim < 2:
+            return self.frobenius_order
+        frobenius, bound = self.frobenius_order, self._norm_bound("injective")
+        return frobenius if frobenius <= bound else bound
+
+    def _flattening(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Order:
+        return self.injective_order if self.ndim == 2 else self.frobenius_order
+
+    def _norm_bound(self, norm: Literal["frobenius", "injective"]) -> Order:
         from randtensor.prediction.norm_calculus import norm_bound
 
-        # The operator norm of any flattening is at most the Frobenius norm.
-        return norm_bound(self.terms, self.output, self.operands).order
+        return norm_bound(self.terms, self.output, self.operands, norm=norm).order

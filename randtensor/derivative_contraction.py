@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from randtensor.coincidences import coincidences
 from randtensor.derivatives import DerivativeTensor
 from randtensor.dimensions import check_factor, evaluate_factor, factor_text, reciprocal, scale_names
 from randtensor.errors import EquationError, InputError
@@ -125,7 +126,11 @@ class DerivativeContraction(Quantity):
         operands = ";".join(t.fingerprint for t in self.tensors)
         how = f"{self.probes}/{self.root if isinstance(self.root, int) else numbers.get(self.root)}"
         coefficient = list(map(factor_text, self.coefficient))
-        return f"{terms}->{[numbers[label] for label in self.output]}:{operands}*{coefficient}:{how}"
+        free = [numbers[label] for label in self.output]
+        return f"{terms}->{free}:{operands}*{coefficient}:{how}{coincidences(self.tensors)}"
+
+    def occurrences(self) -> tuple[object, ...]:
+        return tuple(tensor.function.space for tensor in self.tensors)
 
     def describe(self) -> str:
         labels = dict.fromkeys(label for term in self.terms for label in term)

@@ -62,6 +62,9 @@ class DerivativeTensor(Quantity):
         """Text that identifies the tensor's law."""
         return f"D{self.derivative_order}{self.key}"
 
+    def occurrences(self) -> tuple[object, ...]:
+        return (self.function.space,)
+
     def contraction(self) -> DerivativeContraction:
         """The tensor as a contraction with all its indices free."""
         from randtensor.derivative_contraction import DerivativeContraction

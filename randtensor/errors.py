@@ -9,6 +9,7 @@ __all__ = [
     "ActivationError",
     "EquationError",
     "ExactError",
+    "InfiniteMomentError",
     "InputError",
     "OrderError",
     "RandtensorError",
@@ -38,6 +39,10 @@ class ActivationError(RandtensorError):
 
 class ExactError(RandtensorError):
     """An exact expectation that no rule covers, or that is too large to be found."""
+
+
+class InfiniteMomentError(ExactError):
+    """An expectation that does not exist, because a moment of a law is infinite."""
 
 
 class InputError(RandtensorError):

@@ -95,6 +95,9 @@ class _StepObservable(Quantity):
     def fingerprint(self) -> str:
         return f"{self.observable}:{self.step.step!r}:{self.step.source.fingerprint}:{self.tensor.fingerprint}"
 
+    def occurrences(self) -> tuple[object, ...]:
+        return self.tensor.occurrences()
+
     def evaluate(self, draw: Draw) -> Array:
         function, x0 = self.step.function, self.tensor.x
         direction = self.step.source.vector(draw, [], None)

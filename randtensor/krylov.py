@@ -6,15 +6,19 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from randtensor.errors import InputError
 from randtensor.programs.parameters import ParameterVector
 
-__all__ = ["full_norm", "largest_singular_value"]
+__all__ = ["full_norm", "largest_singular_value", "length"]
 
 Array = np.ndarray
 Operator = Callable[[ParameterVector], ParameterVector]
 
 #: Inner products of basis vectors may lose this factor of accuracy, so that results err by less than 1e-6, relatively.
 AMPLIFICATION = 1e9
+
+#: Lengths up to this power of two, and down to its inverse, have fourth powers far from overflow and underflow.
+SAFE_EXPONENT = 200
 
 
 def largest_singular_value(
@@ -41,13 +45,22 @@ def largest_singular_value(
     -------
     The bounds, shape (B,), and the dimensions of the spaces reached, shape (B,): fewer than ``steps`` where the space
     can grow no further, or where rounding errors would spoil more of it.
+
+    Raises
+    ------
+    InputError : products with the operator that are infinite or not a number.
     """
 
     def dot(left: ParameterVector, right: ParameterVector) -> Array:
         return np.broadcast_to(left.dot(right), (batch,))
 
     reached = np.full(batch, steps)
-    raw = [apply_transposed(apply(start))]
+    image = apply(start)
+    exponents = _exponents([image], batch)
+    if exponents.any():
+        apply, apply_transposed = _over_powers(apply, exponents), _over_powers(apply_transposed, exponents)
+        image = image.scaled(np.ldexp(1.0, -exponents))
+    raw = [apply_transposed(image)]
     images: list[ParameterVector] = []
     coefficients: list[Array] = []
     gram = dot(raw[0], raw[0])[:, None, None]
@@ -82,11 +95,58 @@ def largest_singular_value(
         grown[:, :-1, :-1] = gram
         grown[:, -1, :] = grown[:, :, -1] = overlaps
         gram = grown
-    return np.sqrt(np.maximum(np.linalg.eigvalsh(projected)[:, -1], 0.0)), reached
+    return np.ldexp(np.sqrt(np.maximum(np.linalg.eigvalsh(projected)[:, -1], 0.0)), exponents), reached
 
 
 def full_norm(apply: Operator, basis: Sequence[ParameterVector], batch: int) -> Array:
     """The largest singular value from the images of a whole orthonormal basis, shape (B,)."""
     images = [apply(vector) for vector in basis]
+    exponents = _exponents(images, batch)
+    if exponents.any():
+        images = [image.scaled(np.ldexp(1.0, -exponents)) for image in images]
     gram = np.stack([np.stack([np.broadcast_to(a.dot(b), (batch,)) for b in images], axis=-1) for a in images], axis=-1)
-    return np.asarray(np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[:, -1], 0.0)))
+    return np.asarray(np.ldexp(np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[:, -1], 0.0)), exponents))
+
+
+def length(vector: ParameterVector, batch: int) -> Array:
+    """The Euclidean length, shape (B,).
+
+    Raises
+    ------
+    InputError : a length that is infinite or not a number.
+    """
+    exponents = _exponents([vector], batch)
+    if exponents.any():
+        vector = vector.scaled(np.ldexp(1.0, -exponents))
+    return np.asarray(np.ldexp(np.sqrt(np.maximum(vector.dot(vector), 0.0)), exponents))
+
+
+def _exponents(vectors: Sequence[ParameterVector], batch: int) -> Array:
+    """Powers of two that bring the longest vector near length one, shape (B,); 0 where fourth powers are safe anyway.
+
+    Only extreme scales are touched: the Gram matrices of the Krylov space hold fourth powers of singular values, which
+    would underflow to a norm of zero from 1e-81 on.
+    """
+    result = np.zeros(batch, dtype=int)
+    unknown = np.ones(batch, dtype=bool)
+    square = np.zeros(batch)
+    # A square that underflows or overflows says nothing: look again with the vectors multiplied by powers of two.
+    for shift in (0, 400, -400, 800, -800):
+        factor = np.full(batch, 2.0**-shift)
+        with np.errstate(over="ignore", invalid="ignore"):
+            shifted = vectors if shift == 0 else [vector.scaled(factor) for vector in vectors]
+            squares = [np.broadcast_to(vector.dot(vector), (batch,)) for vector in shifted]
+        square = np.where(unknown, np.max(squares, axis=0), square)
+        found = unknown & (square > 2.0**-900) & (square < 2.0**900)
+        result[found] = np.frexp(square[found])[1] // 2 + shift
+        unknown &= ~found
+        if not unknown.any():
+            break
+    if not np.isfinite(square).all():
+        raise InputError("the tensor has products that are infinite or not a number, expected finite ones for a norm")
+    return np.where(np.abs(result) > SAFE_EXPONENT, result, 0)
+
+
+def _over_powers(apply: Operator, exponents: Array) -> Operator:
+    factor = np.ldexp(1.0, -exponents)
+    return lambda vector: apply(vector).scaled(factor)

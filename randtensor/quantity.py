@@ -71,9 +71,22 @@ class Quantity(ABC):
     only_squares: bool = False
 
     @property
+    def is_complex(self) -> bool:
+        """Whether samples are complex numbers."""
+        return False
+
+    def conj(self) -> Quantity:
+        """The complex conjugate; the quantity itself if it is real."""
+        return self
+
+    @property
     @abstractmethod
     def fingerprint(self) -> str:
         """Stable text that identifies the law; it keys the random streams."""
+
+    def occurrences(self) -> tuple[object, ...]:
+        """The independent random objects that the quantity is made of, one for each time they occur."""
+        return (self,)
 
     @abstractmethod
     def evaluate(self, draw: Draw) -> np.ndarray:
@@ -153,9 +166,7 @@ class Quantity(ABC):
         return expectation(self, n)
 
     def variance(self, n: int | Mapping[Any, int] | None = None) -> Any:
-        """The exact variance; arguments, result and errors as for ``expectation``.
-
-        For a complex quantity it is that of E X^2 - (E X)^2, without conjugation.
+        """The exact variance, E |X|^2 - |E X|^2; arguments, result and errors as for ``expectation``.
 
         >>> import randtensor as rt
         >>> g = rt.gaussian(rt.Scale("n"))
@@ -168,6 +179,8 @@ class Quantity(ABC):
 
     def cumulant(self, k: int, n: int | Mapping[Any, int] | None = None) -> Any:
         """The exact cumulant of order ``k``; other arguments, result and errors as for ``expectation``.
+
+        That of a complex quantity is without conjugates: at order 2 it is E X^2 - (E X)^2, not the variance.
 
         >>> import randtensor as rt
         >>> g = rt.gaussian(rt.Scale("n"))
@@ -183,7 +196,8 @@ class Quantity(ABC):
 
         Parameters
         ----------
-        statistic : "rms" (the typical size), "mean", "std" or "variance".
+        statistic : "rms" (the typical size), "mean", "std" or "variance". Of a tensor with free indices only the "rms"
+            of its entries, of a norm the "rms" or "mean".
 
         Returns
         -------
@@ -206,7 +220,7 @@ class Quantity(ABC):
 
     def explain(self, statistic: str = "rms") -> Derivation:
         """How ``order`` is derived: factor, rule, order and source, line by line; see there for the arguments."""
-        from randtensor.prediction.orders import derive
+        from randtensor.prediction.predicted_order import derive
 
         return derive(self, statistic)
 
@@ -228,6 +242,14 @@ class Quantity(ABC):
 
     def __truediv__(self, other: Any) -> Any:
         return _arithmetic("/", self, other)
+
+    def __pow__(self, exponent: Any) -> Any:
+        if isinstance(exponent, bool) or not isinstance(exponent, int) or exponent < 1:
+            raise InputError(f"exponent is {exponent!r}, expected a positive integer: take rt.combine for other powers")
+        result: Any = self
+        for _ in range(exponent - 1):
+            result = result * self
+        return result
 
     def __radd__(self, other: Any) -> Any:
         return _arithmetic("+", other, self)

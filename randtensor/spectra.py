@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from randtensor.dimensions import evaluate_shape
 from randtensor.errors import InputError, ShapeError
-from randtensor.quantity import Draw, Quantity, Sizes
-from randtensor.tensors import DenseTensor
+from randtensor.norms.functional import TensorFunctional
+from randtensor.quantity import Draw, Quantity
 
 __all__ = ["spectrum"]
 
@@ -50,26 +48,8 @@ def spectrum(tensor: Any, kind: str) -> Quantity:
     return Spectrum(tensor, kind)
 
 
-class Spectrum(Quantity):
+class Spectrum(TensorFunctional):
     """A functional of the spectrum of matrices that are drawn whole."""
-
-    def __init__(self, tensor: Quantity, kind: str) -> None:
-        self.tensor, self.kind, self.scale_names = tensor, kind, tensor.scale_names
-        if tensor.probes > 1:
-            raise InputError(
-                "tensor is only estimated, with random probes, expected one that is known exactly (probes=0)"
-            )
-
-    def describe(self) -> str:
-        return f"{self.kind} of {self.tensor.describe()}"
-
-    @property
-    def fingerprint(self) -> str:
-        return f"{self.kind}({self.tensor.fingerprint})"
-
-    def block_length(self, sizes: Sizes) -> int:
-        entries = prod(evaluate_shape(self.tensor.dimensions, sizes)) if isinstance(self.tensor, DenseTensor) else 1
-        return min(self.tensor.block_length(sizes), int(np.clip(2**16 // entries, 1, 64)))
 
     def evaluate(self, draw: Draw) -> Array:
         matrices = self.tensor.evaluate(draw)

@@ -6,52 +6,18 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from given_tensors import Given, bracket, gaussian, product_of, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import randtensor as rt
 from randtensor.norms import relaxation
 from randtensor.norms.linear_algebra import bipartitions
-from randtensor.quantity import Draw, Quantity
+from randtensor.quantity import Draw
 from randtensor.spectra import spectrum
 
 n = rt.Scale("n")
 CUBE = rt.gaussian(n, n, n)
-
-
-class Given(Quantity):
-    """Arrays as a quantity, one sample for each entry of the first axis."""
-
-    def __init__(self, arrays):
-        self.arrays = np.asarray(arrays)
-
-    fingerprint = "given"
-
-    def block_length(self, sizes):
-        return len(self.arrays)
-
-    def evaluate(self, draw):
-        return self.arrays
-
-
-def values(arrays, kind="injective", **options):
-    return rt.norm(Given(arrays), kind, **options).sample(size=len(arrays), rng=0)
-
-
-def bracket(arrays, kind="injective", **options):
-    return rt.norm(Given(arrays), kind, **options).bracket(size=len(arrays), rng=0)
-
-
-def gaussian(shape, seed, complex_valued=False):
-    rng = np.random.default_rng(seed)
-    return rng.standard_normal(shape) + (1j * rng.standard_normal(shape) if complex_valued else 0)
-
-
-def product_of(vectors):
-    result = np.array(1.0)
-    for vector in vectors:
-        result = np.multiply.outer(result, vector)
-    return result
 
 
 shapes = st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple)
@@ -169,7 +135,8 @@ def test_symmetric_tensors_peak_on_the_diagonal(size, order, complex_valued, see
     tensors = gaussian((4, *[size] * order), seed, complex_valued)
     quantity = rt.norm(Given(tensors), "symmetric injective")
     with Draw({}, 4, np.random.default_rng(0)) as draw:
-        symmetric = quantity.entries(draw)
+        parts, exponents = quantity.entries(draw)
+        symmetric = parts * 2.0 ** exponents.reshape(-1, *[1] * (parts.ndim - 1))
         found, again = quantity.evaluate(draw), quantity.evaluate(draw)
     np.testing.assert_allclose(found, values(symmetric), rtol=1e-5)
     assert np.array_equal(found, again)
@@ -178,20 +145,20 @@ def test_symmetric_tensors_peak_on_the_diagonal(size, order, complex_valued, see
     assert (ends.lower <= ends.upper).all()
 
 
-@pytest.mark.parametrize(("size", "average"), [(4, 2.195), (8, 2.483)])
-def test_published_averages(size, average):
-    """Averages known to +-0.012; a z-score of 5 has probability 6e-7."""
-    samples = rt.norm(CUBE).sample(size, size=400, rng=1) / np.sqrt(size)
-    error = np.hypot(0.012, samples.std() / np.sqrt(len(samples)))
-    assert abs(samples.mean() - average) < 5 * error
+#: Accuracy stated with the published averages. They are taken to be right to within twice that; what that error is, a
+#: standard deviation or a bound, is not stated, so that it is added to ours and not in quadrature.
+PUBLISHED = 2 * 0.012
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "average"), [("injective", 4, 2.195), ("injective", 8, 2.483), ("symmetric injective", 4, 1.313)]
+)
+def test_published_averages(kind, size, average):
+    """Means of 800 samples are normal to good accuracy: a z-score of 5 of our own error has probability 6e-7."""
+    samples = rt.norm(CUBE, kind).sample(size, size=800, rng=1) / np.sqrt(size)
+    assert abs(samples.mean() - average) < PUBLISHED + 5 * samples.std() / np.sqrt(len(samples))
     # The norm is 1-Lipschitz in the entries, so its variance is at most 1 (Gaussian Poincare inequality).
     assert samples.var() * size < 1.0
-
-
-def test_published_averages_of_the_symmetric_form():
-    """Known at n = 4; the same error is assumed for it, and a z-score of 5 has probability 6e-7."""
-    samples = rt.norm(CUBE, "symmetric injective").sample(4, size=800, rng=2) / 2
-    assert abs(samples.mean() - 1.313) < 5 * np.hypot(0.012, samples.std() / np.sqrt(len(samples)))
 
 
 @pytest.mark.parametrize("kind", ["injective", "symmetric injective"])
@@ -263,15 +230,6 @@ def test_axes_of_unfoldings():
     for rows, axes in (("xy", (1, 3)), ("w", (0,))):
         by_letter, by_axis = (rt.norm(product, "operator", rows=r) for r in (rows, axes))
         assert np.array_equal(by_letter.sample(size=2, rng=0), by_axis.sample(size=2, rng=0))
-
-
-def test_extreme_scales_and_zeros():
-    for scale in (1e-100, 1e100):
-        np.testing.assert_allclose(values(scale * np.eye(3)[None]), scale)
-        np.testing.assert_allclose(values(scale * gaussian((1, 3, 3, 3), 0)), scale * values(gaussian((1, 3, 3, 3), 0)))
-    for kind in ("injective", "symmetric injective", "nuclear"):
-        ends = bracket(np.zeros((2, 3, 3, 3)), kind)
-        assert (ends.lower == 0).all() and (ends.upper == 0).all()
 
 
 def test_arguments_are_checked():

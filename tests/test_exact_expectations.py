@@ -2,13 +2,10 @@
 
 import math
 from fractions import Fraction
-from itertools import pairwise
 from string import ascii_letters
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 import randtensor as rt
 from randtensor.exact.diagrams.averages import Averages
@@ -261,60 +258,41 @@ def test_what_stops_an_exact_expectation():
         Averages(largest_work=10).average(rt.einsum("abc,ade,fbe,fgh,idh,igc->", *[T] * 6).diagram().networks[0])
 
 
-# Random networks of mixed families against samples.
-
-FAMILIES = [
-    lambda d: rt.gaussian(*d),
-    lambda d: rt.iid("rademacher", *d),
-    lambda d: rt.iid("exponential", *d),
-    lambda d: rt.sphere(*d),
-    lambda d: rt.cp(*d, rank=2),
-]
-MATRICES = [
-    lambda d: rt.goe(d),
-    lambda d: rt.haar(d),
-    lambda d: rt.wishart(d, 2),
-    lambda d: rt.identity(d),
-]
+def test_special_groups():
+    for group, plain in (("special orthogonal", "orthogonal"), ("special unitary", "unitary")):
+        S, H = rt.haar(n, group=group), rt.haar(n, group=plain)
+        special, whole = (rt.einsum("ab,cb,cd,ad->", X, X.conj(), X, X.conj()) for X in (S, H))
+        assert special.expectation() == whole.expectation() == rt.Expansion.of(n)
+        trace = rt.einsum("aa->", S)
+        assert trace.expectation() == 0
+    # det O = 1 enters where the size is not above the degree: the square of a rotation's trace in the plane.
+    plane = rt.einsum("aa->", rt.haar(2, group="special orthogonal"))
+    with pytest.raises(rt.ExactError, match="the determinant enters below"):
+        (plane * plane).expectation()
 
 
-@st.composite
-def networks(draw):
-    """A scalar contraction of 2..8 tensors of at most three families over indices of one size."""
-    size = draw(st.integers(2, 3))
-    kinds = []
-    for _ in range(draw(st.integers(1, 3))):
-        if draw(st.booleans()):
-            kinds.append(draw(st.sampled_from(MATRICES))(size))
-        else:
-            kinds.append(draw(st.sampled_from(FAMILIES))([size] * draw(st.integers(1, 3))))
-    chosen = draw(st.lists(st.sampled_from(kinds), min_size=2, max_size=8))
-    slots = sum(t.ndim for t in chosen)
-    assume(slots % 2 == 0 and slots <= 14)
-    labels = draw(st.permutations([ascii_letters[i // 2] for i in range(slots)]))
-    cuts = np.cumsum([0, *(t.ndim for t in chosen)])
-    terms = ["".join(labels[a:b]) for a, b in pairwise(cuts)]
-    return rt.einsum(",".join(terms) + "->", *chosen)
+def test_orders_are_those_of_the_moments():
+    T = rt.gaussian(n, n, n)
+    prism = rt.einsum("abc,ade,fbe,fgh,idh,igc->", *[T] * 6)
+    assert prism.order() == rt.Theta(n**6) and prism.order("std") == rt.Theta(n**4.5)
+    assert prism.order("variance") == rt.Theta(n**9) and prism.order("mean") == rt.Theta(n**6)
+    u, v = rt.sphere(n), rt.sphere(n)
+    assert rt.einsum("a,a->", u, v).order() == rt.Theta(n**-0.5)
+    free = rt.einsum("abc,b,c->a", T, u, v)
+    assert free.order() == rt.Theta(1)
+    with pytest.raises(rt.InputError, match="statistic is 'median', expected one of 'rms', 'mean'"):
+        prism.order("median")
 
 
-@settings(max_examples=40, deadline=None)
-@given(networks(), st.integers(0, 2**32 - 1))
-def test_random_networks_agree_with_samples(c, seed):
-    # 40 drawn networks at |z| < 6 of a mean over 4000 samples with the exact variance; the skewness of products of five
-    # tensors costs more than the normal tail: false failure below 1e-4 in all, and none once the seeds are drawn.
-    mean, variance = float(c.expectation().exact({})), float(c.variance().exact({}))
-    samples = c.sample(size=4000, rng=seed)
-    assert variance >= -1e-9 * max(1.0, mean**2)
-    if variance < 1e-12:
-        np.testing.assert_allclose(samples, mean, rtol=1e-9, atol=1e-9)
-    else:
-        assert abs(samples.mean() - mean) < 6 * math.sqrt(variance / len(samples))
-
-
-@settings(max_examples=25, deadline=None)
-@given(networks(), st.randoms(use_true_random=False))
-def test_order_of_operands_does_not_matter(c, random):
-    order = list(range(len(c.operands)))
-    random.shuffle(order)
-    shuffled = rt.einsum(",".join(c.terms[k] for k in order) + "->", *(c.operands[k] for k in order))
-    assert shuffled.expectation() == c.expectation()
+def test_orders_of_norms():
+    T, G, u = rt.gaussian(n, n, n), rt.gaussian(n, n), rt.gaussian(n)
+    assert rt.norm(T).order() == rt.Theta(n**0.5) and rt.norm(T, "operator", rows=(0,)).order() == rt.Theta(n)
+    assert rt.norm(T, "frobenius").order() == rt.Theta(n**1.5) and rt.norm(T, "nuclear").order() == rt.Theta(n**2.5)
+    assert rt.norm(rt.einsum("ab,b->a", G, u)).order() == rt.Theta(n)
+    assert rt.norm(rt.einsum("ab,bc->ac", G, G)).order() == rt.O(n)
+    assert rt.norm(rt.einsum("abc,abd->cd", T, T)).order() == rt.O(n**2.5)
+    f = rt.networks.two_layer(2, n)
+    H, g = f.derivative([1.0, 1.0], order=2), f.derivative([1.0, 1.0])
+    assert rt.norm(rt.einsum("ab,b->a", H, g)).order() == rt.Theta(n**-0.5)
+    with pytest.raises(rt.ExactError, match="no rule predicts the max norm"):
+        rt.norm(T, "max").order()

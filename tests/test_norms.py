@@ -184,6 +184,32 @@ def test_norms_of_zero_are_zero():
     assert rt.norm(f.derivative(x, 2), steps=5).bracket(rng=0).upper == [0.0]
 
 
+@pytest.mark.parametrize("scale", [1e-170, 1e-100, 1e-81, 1e81, 1e100, 1e170])
+def test_brackets_of_derivatives_hold_at_extreme_scales(scale):
+    """Fourth powers of these singular values underflow or overflow; each upper bound fails with probability 1e-9."""
+    for dimension, tight in ((30, True), (100, False)):
+        weights = np.linspace(0, 1, dimension)
+        f = rt.program(v=rt.gaussian(dimension))(
+            lambda p, x, weights=weights: rt.sum(rt.square(p.v) * (scale * weights)) * 0.5
+        )
+        bracket = rt.norm(f.derivative(0.0, 2)).bracket(size=3, rng=0, failure=1e-9)
+        assert np.all(bracket.lower <= scale * (1 + 1e-6)) and np.all(bracket.lower >= 0.9 * scale)
+        assert np.all(bracket.upper >= scale * (1 - 1e-6)) and np.all(np.isfinite(bracket.upper))
+        assert np.array_equal(bracket.lower, bracket.upper) == tight
+        v = np.linspace(-1, 2, dimension)
+        length = rt.norm(f.at(v=v).derivative(0.0)).sample(rng=0)
+        np.testing.assert_allclose(length / scale, [np.linalg.norm(weights * v)])
+
+
+def test_derivatives_that_overflow_have_no_norm():
+    f = rt.program(v=rt.gaussian(3))(lambda p, x: rt.sum(p.v) * 1e200 * 1e200)
+    with (
+        np.errstate(over="ignore", invalid="ignore"),
+        pytest.raises(rt.InputError, match="the tensor has products that are infinite or not a number"),
+    ):
+        rt.norm(f.derivative(0.0)).sample(rng=0)
+
+
 # Dense tensors
 
 

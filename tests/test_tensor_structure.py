@@ -31,14 +31,9 @@ def test_diagrams_have_the_free_indices_of_the_tensor():
     for tensor in FAMILIES.values():
         for network in networks(tensor):
             assert len(network.free) == tensor.ndim
-            for label, dimension in zip(network.free, tensor.dimensions, strict=True):
-                inner = network.labels[label]
-                whole = (
-                    inner.dimension
-                    if inner.sector is None
-                    else sum(Fraction(d.coefficient) for d in inner.sector[0]) * n
-                )
-                assert whole == dimension
+            assert [sector.whole for sector in network.sectors] == list(tensor.dimensions)
+            for label, sector in zip(network.free, network.sectors, strict=True):
+                assert str(network.labels[label].dimension) == str(sector.dimension)
             for node in network.nodes:
                 sizes = [network.labels[label].dimension for label in node.labels]
                 assert str(sizes) == str(list(node.element.dimensions))
@@ -76,13 +71,37 @@ def test_gaussian_diagrams_carry_their_symmetries():
 
 def test_blocks_are_sectors():
     parts = networks(tensors.block(tensors.gaussian(n, 2), tensors.gaussian(2 * n, 3)))
-    assert [part.labels[part.free[1]].sector for part in parts] == [Sector((2, 3), 0), Sector((2, 3), 1)]
+    assert [part.sectors[1] for part in parts] == [Sector(0, 2, 5), Sector(2, 5, 5)]
     inner = tensors.block(tensors.goe(n), tensors.goe(2 * n))
     nested = networks(tensors.block(inner, tensors.haar(3 * n)))
-    assert [part.labels[part.free[0]].sector.block for part in nested] == [0, 1, 2]
+    assert [part.sectors[0][:2] for part in nested] == [(0, 1), (1, 3), (3, 6)]
+    scaled = networks(tensors.block(2 * inner, tensors.haar(3 * n)))
+    assert [part.sectors for part in scaled] == [part.sectors for part in nested]
     assert len(rt.einsum("ab,ab->", inner, inner).diagram().networks) == 2
-    with pytest.raises(rt.ExactError, match="is made of blocks itself, expected a tensor without them"):
-        tensors.block(2 * inner, inner).diagram()
+
+
+def test_blocks_meet_blocks_and_whole_tensors():
+    A, a, g = tensors.gaussian(n, n), tensors.gaussian(n), tensors.gaussian(2 * n)
+    B = tensors.block(tensors.identity(n), tensors.gaussian(n, 2 * n))
+    assert str(rt.einsum("ab,ab->", B, B).expectation()) == "2 n^2 + n"
+    # One tensor in two blocks: the trace is twice that of the tensor, and v . g = a . g_1 + a . g_2.
+    trace = rt.einsum("aa->", tensors.block(A, A))
+    assert str((trace * trace).expectation()) == "4 n"
+    product = rt.einsum("a,a->", tensors.block(a, a), g)
+    assert str((product * product * product * product).expectation()) == "12 n^2 + 24 n"
+    # Different places of one size vanish; blocks of different partitions overlap.
+    R = tensors.block(tensors.gaussian(n, 2 * n), tensors.identity(n), tensors.gaussian(2 * n, n))
+    assert rt.einsum("aa->", R).expectation() == 0 and str(rt.einsum("ab,ab->", R, R).expectation()) == "4 n^2 + n"
+    P = tensors.block(tensors.identity(n), tensors.identity(2 * n))
+    Q = tensors.block(tensors.wishart(2 * n, n), tensors.goe(n))
+    assert str(rt.einsum("ab,ab->", P, Q).expectation()) == "2 n^2"
+    X, Y = tensors.block(A, tensors.gaussian(2 * n, 2 * n)), tensors.block(tensors.goe(2 * n), tensors.goe(n))
+    with pytest.raises(rt.ExactError, match=r"an index of size n lies at two places of indices of size 2 n"):
+        rt.einsum("ab,bc,cd,ad->", X, Y, Y, X).expectation()
+    F = tensors.fixed(np.arange(9.0).reshape(3, 3))
+    Z = tensors.block(tensors.fixed([[2.0]]), tensors.fixed([[1.0, 2.0], [3.0, 4.0]]))
+    exact = rt.einsum("ab,bc,ac->", Z, F, Z)
+    assert float(exact.expectation().exact({})) == pytest.approx(float(exact.sample()[0]), rel=1e-12)
 
 
 def test_functions_are_marks_of_entries_or_powers():
@@ -98,11 +117,47 @@ def test_functions_are_marks_of_entries_or_powers():
     assert np.allclose(entries, np.tanh([[1.0, 2.0]]))
     three = tensors.identity(n, 3)
     diagonal = rt.einsum("cd,cde,eab->ab", tensors.gaussian(n, n), three, three)
-    for tensor in (tensors.goe(n), tensors.gaussian(n, std=n**-0.5), tensors.sphere(n), diagonal):
-        with pytest.raises(rt.ExactError, match=r"elementwise tanh of .* has no exact structure"):
+    g = tensors.gaussian(n)
+    for tensor, cause in (
+        (tensors.goe(n), "the entries of goe.* depend on each other, expected independent ones, or a polynomial"),
+        (tensors.sphere(n), "the entries of sphere.* depend on each other"),
+        (tensors.gaussian(n, std=n**-0.5), "the factor n.* is not a number, expected one, a homogeneous function"),
+        (diagonal, "a contraction of gaussian.*, expected that tensor itself"),
+        (g + tensors.identity(n, 1), "a sum of 2 terms, expected one tensor"),
+        (rt.einsum("a,b->ab", g, g), "a product of 2 random tensors, expected one"),
+    ):
+        with pytest.raises(rt.ExactError, match=rf"elementwise tanh of .* has no exact structure: .*{cause}"):
             rt.tanh(tensor).diagram()
     with pytest.raises(rt.ShapeError, match=r"elementwise tanh of gue.* has complex entries, expected real ones"):
         rt.tanh(tensors.gue(n))
+
+
+def test_free_sums_belong_inside_a_function():
+    g, one = tensors.gaussian(n), tensors.constant(1, n)
+    summed = rt.einsum("a,b,b->a", g, one, one)
+    cube = rt.einsum("a,a->", rt.square(rt.einsum("a,bb->a", g, tensors.identity(n))), one)
+    assert str(cube.expectation()) == "n^3"
+    with pytest.raises(rt.ExactError, match=r"the factor n of gaussian.* is not a number"):
+        rt.tanh(summed).diagram()
+    h = rt.tanh(rt.einsum("a,b,b->a", tensors.gaussian(4), tensors.constant(1, 4), tensors.constant(1, 4)))
+    assert networks(h)[0].nodes[0].mark.scale == 4 and networks(h)[0].coefficient == 1
+    product = rt.einsum("a,a->", h, h)
+    samples = product.sample(size=4000, rng=1)
+    # A mean of 4000 samples at 6 standard errors: false failure below 1e-8, none for this seed.
+    error = samples.std() / math.sqrt(4000)
+    assert abs(samples.mean() - float(product.expectation().exact({}))) < 6 * error
+    fixed = rt.tanh(rt.einsum("a,bb->a", tensors.fixed([0.1, 0.2]), tensors.identity(3)))
+    assert np.allclose(networks(fixed)[0].nodes[0].element.entries, fixed.sample()[0], rtol=1e-15)
+
+
+def test_homogeneous_functions_let_scales_out():
+    g = tensors.gaussian(n)
+    for factor, square, product in ((n**-0.5, 0.5, 0.5 * 5**0.5), (-2 * n, 250, -25)):
+        h = rt.relu(factor * g)
+        assert rt.einsum("a,a->", h, h).expectation()(5) == pytest.approx(square, rel=1e-9)
+        assert rt.einsum("a,a->", h, g).expectation()(5) == pytest.approx(product, rel=1e-9)
+    assert rt.relu(n**-0.5 * g).frobenius_order == 1
+    assert networks(rt.apply("leaky_relu(0.5)", g / n))[0].coefficient == n**-1
 
 
 # Algebra
@@ -140,6 +195,31 @@ def test_fingerprints_tell_structures_apart():
     assert len({e.fingerprint for e in expressions}) == len(expressions)
     assert (g + h).fingerprint == (h + g).fingerprint and (2 * g).fingerprint == (g * 2.0).fingerprint
     assert len({tensor.fingerprint for tensor in FAMILIES.values()}) == len(FAMILIES)
+    k, v, w = tensors.gaussian(n, n), tensors.gaussian(n), tensors.gaussian(n)
+    noise = tensors.goe(n)
+    trace_g, trace_h = rt.einsum("aa->", g), rt.einsum("aa->", h)
+    product = rt.einsum("ab,bc->ac", g, h)
+    pairs = [
+        (rt.einsum("ab,ab->", g + h, g + k), rt.einsum("ab,ab->", g + h, tensors.gaussian(n, n) + k)),
+        (product + g, product + k),
+        (trace_g * trace_g, trace_g * trace_h),
+        (rt.combine(np.add, trace_g, trace_g), rt.combine(np.add, trace_g, trace_h)),
+        (rt.einsum("ab,ab->", rt.tanh(g), g), rt.einsum("ab,ab->", rt.tanh(g), h)),
+        (
+            rt.einsum("a,ab,b->", v, rt.spiked(noise, 1, v), v),
+            rt.einsum("a,ab,b->", w, rt.spiked(noise, 1, v), w),
+        ),
+        (rt.norm(g) - rt.norm(g), rt.norm(g) - rt.norm(h)),
+    ]
+    for one, other in pairs:
+        assert one.fingerprint != other.fingerprint
+        assert rt.combine(np.abs, one).fingerprint != rt.combine(np.abs, other).fingerprint
+    f, other = (rt.networks.two_layer(2, n)([1.0, 1.0]) for _ in range(2))
+    assert (f * f).fingerprint != (f * other).fingerprint
+    # Random streams that were there before stay: contractions of families, and functions of one set of parameters.
+    assert rt.einsum("ab,ab->", g, g).fingerprint == "ab,ab->0:gaussian(n, n)*1.0;0:gaussian(n, n)*1.0"
+    assert product.fingerprint == "ab,bc->ac0:gaussian(n, n)*1.0;1:gaussian(n, n)*1.0"
+    assert "@" not in (f * f).fingerprint + (trace_g * trace_h).fingerprint
     assert repr(g / 2 - tensors.goe(n)) == "(1/2*gaussian(n, n) + -goe(n, n))"
     assert g.fingerprint == "gaussian(n, n)*1.0" and tensors.haar(n).fingerprint == "haar(n, n)"
 
@@ -198,6 +278,26 @@ def test_norms_grow_as_they_say(name):
         ratios.append({kind: measured[kind] / orders[kind](n=size) for kind in orders})
     for kind in ratios[0]:
         assert abs(math.log(ratios[1][kind] / ratios[0][kind])) < 0.2 * math.log(16), kind
+
+
+def test_norms_of_expressions_are_bounds():
+    G, H, T = tensors.gaussian(n, n), tensors.gaussian(n, n), tensors.gaussian(n, n, n)
+    product = rt.einsum("ab,bc->ac", G, G)
+    assert product.injective_order == n == product.flattening_order((0,))
+    assert product.frobenius_order == n**1.5 == product.flattening_order((0, 1))
+    assert rt.einsum("abc,c->ab", T, tensors.gaussian(n)).injective_order == n
+    # No tree: the Frobenius norm, here from the exact mean square.
+    assert rt.einsum("abc,abd->cd", T, T).injective_order == n**2.5
+    unknown = rt.einsum("ab,b->a", rt.tanh(tensors.goe(n)) * 0 + H, tensors.sphere(n))
+    with pytest.raises(rt.ExactError, match="no known Frobenius norm"):
+        print(unknown.frobenius_order)
+    many = rt.einsum("ab,bc,cd,de,ef,fg,gh,hi->ai", *[G] * 8)
+    assert many.frobenius_order == n**4.5 and many.injective_order == n**4
+    for rows in ((7,), (0, 0)):
+        with pytest.raises(rt.ShapeError, match=r"rows is .*, expected distinct indices from 0 to 1"):
+            product.flattening_order(rows)
+    # Sums may cancel: what is given is an upper bound.
+    assert (G - G).frobenius_order == n and tensors.complex_gaussian(n).real.frobenius_order == n**0.5
 
 
 def test_orders_of_norms():

@@ -46,7 +46,8 @@ class TextPrediction:
     obstacle : why there is no exact expansion, None if there is one.
     derivation : the predicted order of the root mean square and how it is derived.
     sizes, statistic, samples : sizes of a fit, and the samples at each of them that resolve the exponent of the
-        statistic, "mean" or (if the mean vanishes) "rms", to a standard error of 0.015; None where that is not known.
+        statistic, "mean" or (if the mean vanishes) "rms", to a standard error of 0.015; None where that is not known,
+        and for quantities of no scale or of several.
     """
 
     equation: str
@@ -89,7 +90,7 @@ def predict(quantity: Any, equation: str, sizes: Sequence[int] = (16, 32, 64, 12
     except ExactError as error:
         obstacle = str(error)
     statistic = None
-    if expectation is not None and variance is not None:
+    if expectation is not None and variance is not None and len(quantity.scale_names) == 1:
         statistic = "mean" if expectation != 0 else "rms"
         try:
             # The second moment of a centred quantity has the variance kappa_4 + 2 kappa_2^2, its root a quarter of it.
@@ -116,7 +117,8 @@ def _samples(expectation: Any, variance: Any, sizes: Sequence[int]) -> int | Non
         if mean == 0:
             return None
         noise += (value - centre) ** 2 * square / mean**2
-    return math.ceil(noise / (spread * _TARGET) ** 2)
+    # Where something fluctuates, one sample would not show it.
+    return max(math.ceil(noise / (spread * _TARGET) ** 2), 1 if noise == 0 else 2)
 
 
 def from_classes(equation: str, classes: str, dimensions: Mapping[str, str] | None = None) -> Any:
@@ -141,20 +143,24 @@ def from_classes(equation: str, classes: str, dimensions: Mapping[str, str] | No
     >>> print(c.expectation())
     n^2 + 2 n
     """
-    count = equation.split("->")[0].count(",") + 1
+    terms = _terms(equation)
     items = [item.strip() for item in classes.split(",")]
     if len(items) == 1:
-        items *= count
-    if len(items) != count:
-        raise InputError(f"classes has {len(items)} items, expected 1 or {count}, one per operand of {equation!r}")
-    terms, _ = parse(equation, count)
-    sizes = {letter: _dimension(text) for letter, text in (dimensions or {}).items()}
+        items *= len(terms)
+    if len(items) != len(terms):
+        raise InputError(f"classes has {len(items)} items, expected 1 or {len(terms)}, one per operand of {equation!r}")
+    sizes = {letter: _dimension(letter, text) for letter, text in (dimensions or {}).items()}
+    for letter in sizes:
+        if letter not in "".join(terms):
+            raise InputError(f"dim names the index {letter!r}, expected one of {equation!r}")
     tensors: dict[str, Any] = {}
     operands = []
     for term, item in zip(terms, items, strict=True):
         conjugate = item.endswith("*")
         name, _, kind = item.removesuffix("*").partition("=")
-        if kind or name not in tensors:
+        if kind and name in tensors and len(set(items)) > 1:
+            raise InputError(f"classes defines {name!r} twice, expected its name alone the second time")
+        if name not in tensors:
             kind = kind or name
             if kind not in CLASSES:
                 raise InputError(f"classes names {kind!r}, expected {', '.join(CLASSES)}, or a name given before")
@@ -177,7 +183,7 @@ def from_network(equation: str, activation: str, hidden_layers: int = 1) -> Any:
     >>> print(from_network("ij,i,j,->", "linear", 2).expectation())
     8 n^{-1} + 10 n^{-2}
     """
-    terms, _ = parse(equation, equation.split("->")[0].count(",") + 1)
+    terms = _terms(equation)
     function = rt.networks.mlp(1, rt.Scale("n"), hidden_layers, activation)
     contraction = rt.einsum(equation, *(function.derivative([1.0], order=len(term)) for term in terms))
     if activation != "relu":
@@ -187,14 +193,17 @@ def from_network(equation: str, activation: str, hidden_layers: int = 1) -> Any:
     return contraction * (2 ** (factors // 2)) * (1 if factors % 2 == 0 else math.sqrt(2.0))
 
 
-def _dimension(text: str) -> Any:
-    """An integer, or a multiple of a product of scales, such as ``2*n``; orders as such have no factors."""
-    found = re.fullmatch(r"\s*(\d*)\s*\*?\s*(.*?)\s*", text)
-    assert found is not None
-    number, rest = found.groups()
-    if not rest:
-        return int(number or 0)
-    return int(number or 1) * rt.parse_order(rest)
+def _terms(equation: str) -> list[str]:
+    return parse(equation, equation.partition("->")[0].count(",") + 1)[0]
+
+
+def _dimension(letter: str, text: str) -> Any:
+    """An integer, the name of a scale, or a multiple of one."""
+    found = re.fullmatch(r"\s*(?:(\d+)\s*\*?)?\s*([^\W\d]\w*)?\s*", text)
+    if found is None or not any(found.groups()):
+        raise InputError(f"dim of {letter!r} is {text!r}, expected an integer, a scale, or a multiple such as 2*n")
+    number, scale = found.groups()
+    return int(number) if scale is None else int(number or 1) * rt.Scale(scale)
 
 
 def _one(dimensions: Sequence[Any]) -> Any:

@@ -81,10 +81,10 @@ def prediction_table(prediction: TextPrediction) -> Group:
 def _resolving(prediction: TextPrediction) -> str:
     sizes = ", ".join(map(str, prediction.sizes))
     if prediction.samples is None:
-        return "samples: unknown, for want of an exact variance"
-    if prediction.samples == 0:
-        return "samples: one, since nothing fluctuates"
-    count = max(prediction.samples, 2)
+        return "samples: unknown, for want of an exact variance or of a single scale"
+    if prediction.samples == 1:
+        return "samples: one at each size, since nothing fluctuates"
+    count = prediction.samples
     what = f"the exponent of the {prediction.statistic} to +-0.015 (one sigma)"
     return f"samples: {count} at each of the sizes {sizes} resolve {what}"
 

@@ -40,5 +40,6 @@ Wishart moments, E tr (G G^T)^k:
 
 from randtensor.exact.derivatives.one_hidden_layer import OneHiddenLayer
 from randtensor.exact.haar.weingarten import Weingarten, weingarten
+from randtensor.exact.moments import joint_cumulant
 
-__all__ = ["OneHiddenLayer", "Weingarten", "weingarten"]
+__all__ = ["OneHiddenLayer", "Weingarten", "joint_cumulant", "weingarten"]

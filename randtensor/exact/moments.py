@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import combinations_with_replacement
-from math import ceil, comb, factorial
+from itertools import combinations_with_replacement, product
+from math import ceil, comb, factorial, prod
 from typing import Any
 
-from randtensor.dimensions import Dimension, check_count, evaluate_shape
-from randtensor.errors import ExactError
-from randtensor.exact.diagrams.averages import Averages, Polynomial
+from randtensor.dimensions import evaluate_shape
+from randtensor.errors import ExactError, InputError
+from randtensor.exact.diagrams.averages import Averages
 from randtensor.exact.diagrams.elements import CONJUGATE, Gaussian, Haar, Spherical
-from randtensor.exact.diagrams.networks import Label, Network
-from randtensor.exact.haar.weingarten import weingarten
+from randtensor.exact.diagrams.networks import Network
+from randtensor.exact.formal import Polynomial, plus, times
 from randtensor.exact.structure import Summand, summands
 from randtensor.expansions import Expansion
-from randtensor.orders import Term
-from randtensor.quantity import Quantity, Sizes, resolve_sizes
+from randtensor.orders import Scale, Term
+from randtensor.quantity import Quantity, resolve_sizes
 
-__all__ = ["cumulant", "expectation", "variance"]
+__all__ = ["cumulant", "expectation", "joint_cumulant", "variance"]
 
 
 def expectation(quantity: Quantity, n: Any = None) -> Any:
@@ -31,7 +31,7 @@ def expectation(quantity: Quantity, n: Any = None) -> Any:
     >>> print(expectation(rt.einsum("ab,cb,cd,ad->", G, G, G, G)))
     2 n^3 + n^2
     """
-    return _Moments(quantity, n).moment(1)
+    return _Cumulants([quantity], n).of((1,))
 
 
 def variance(quantity: Quantity, n: Any = None) -> Any:
@@ -42,7 +42,9 @@ def variance(quantity: Quantity, n: Any = None) -> Any:
     >>> print(variance(rt.einsum("abc,ade,fbe,fdc->", T, T, T, T)))
     4 n^6 + 72 n^5 + 12 n^4 + 8 n^3
     """
-    return cumulant(quantity, 2, n)
+    if quantity.is_complex:
+        return _Cumulants([quantity, quantity.conj()], n).of((1, 1))
+    return _Cumulants([quantity], n).of((2,))
 
 
 def cumulant(quantity: Quantity, k: int, n: Any = None) -> Any:
@@ -53,171 +55,176 @@ def cumulant(quantity: Quantity, k: int, n: Any = None) -> Any:
     >>> print(cumulant(rt.einsum("a,a->", g, g), 3))
     8 n
     """
-    check_count("k", k)
-    moments = _Moments(quantity, n)
-    if moments.by_units:
-        return moments.cumulant_by_units(k)
-    raw = [moments.moment(j) for j in range(k + 1)]
-    # kappa_k = m_k - sum_j C(k-1, j-1) kappa_j m_(k-j)
-    found: list[Any] = [0]
-    for order in range(1, k + 1):
-        value = raw[order]
-        for j in range(1, order):
-            value = value - found[j] * raw[order - j] * comb(order - 1, j - 1)
-        found.append(value)
-    return found[k]
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise InputError(f"k is {k!r}, expected the order of a cumulant as a positive integer")
+    return _Cumulants([quantity], n).of((k,))
 
 
-class _Moments:
-    """Moments of one quantity, as expansions, or as numbers at given sizes."""
+def joint_cumulant(*quantities: Quantity, n: Any = None) -> Any:
+    """The exact joint cumulant of several quantities; of two of them, the covariance.
 
-    def __init__(self, quantity: Quantity, n: Any) -> None:
-        self.summands = summands(quantity)
-        self.sizes: Sizes | None = None if n is None else resolve_sizes(quantity.scale_names, n)
-        self.averages = Averages()
+    Parameters
+    ----------
+    quantities : scalar quantities, without conjugation.
+    n : as for `Quantity.expectation`, which see for what is returned and raised.
 
-    def moment(self, k: int) -> Any:
-        one: Any = Expansion.of(1) if self.sizes is None else Fraction(1)
-        if k == 0:
-            return one
-        total = one * 0
-        for chosen, multiplicity in _multisets(len(self.summands), k):
-            product = self.summands[chosen[0]]
-            for index in chosen[1:]:
-                product = product * self.summands[index]
-            total = total + self._mean(product) * multiplicity
-        return total
+    Raises
+    ------
+    InputError : no quantity is given.
 
-    @property
-    def by_units(self) -> bool:
-        """Whether all that is random is a network with one hidden layer.
+    Examples
+    --------
+    >>> import randtensor as rt
+    >>> n = rt.Scale("n")
+    >>> G = rt.goe(n)
+    >>> second, fourth = rt.einsum("ab,ba->", G, G), rt.einsum("ab,bc,cd,da->", G, G, G, G)
+    >>> print(joint_cumulant(second, fourth))
+    16 n^3 + 40 n^2 + 40 n
+    """
+    if not quantities:
+        raise InputError("quantities is empty, expected at least one quantity")
+    distinct = list(dict.fromkeys(quantities))
+    return _Cumulants(distinct, n).of(tuple(quantities.count(q) for q in distinct))
 
-        Its joint cumulants are known as such: moments have float coefficients, which would not cancel to the last bit
-        and leave a leading term that is not there.
-        """
-        contractions = [s.derivatives for s in self.summands if s.derivatives is not None]
-        architectures = [t.function.architecture for c in contractions for t in c.tensors]
-        return (
-            bool(contractions)
-            and not any(s.network.nodes or s.network.labels for s in self.summands)
-            and all(a is not None and len(a.widths) == 1 for a in architectures)
-        )
 
-    def cumulant_by_units(self, k: int) -> Any:
-        """The cumulant of order k, multilinear in the summands; constants count in the mean only."""
-        from randtensor.exact.derivatives.neurons import neuron_cumulant
+#: How often each of several quantities is taken.
+_Counts = tuple[int, ...]
 
-        total = self._at(Expansion.of(0))
-        for chosen, multiplicity in _multisets(len(self.summands), k):
-            parts = [self.summands[index] for index in chosen]
-            contractions = [s.derivatives for s in parts if s.derivatives is not None]
-            if len(contractions) < len(parts) and len(parts) > 1:
-                continue
-            value = self._at(neuron_cumulant(*contractions) if contractions else Expansion.of(1))
-            for part in parts:
-                value = value * self._at(part.network.coefficient)
-            total = total + value * multiplicity
-        return total
 
-    def _mean(self, summand: Summand) -> Any:
-        network = summand.network
-        value = self._at(network.coefficient) * self._average(network)
-        if summand.derivatives is not None and value != 0:
-            value = value * self._at(derivative_expectation(summand.derivatives))
-        return value
+class _Cumulants:
+    """Joint cumulants of quantities, as expansions, or as numbers at given sizes."""
 
-    def _at(self, value: Any) -> Any:
-        if self.sizes is None:
-            return value
-        return Expansion.of(value).exact({name: self.sizes[name] for name in Expansion.of(value).scale_names})
+    def __init__(self, quantities: Sequence[Quantity], n: Any) -> None:
+        self.summands = [summands(quantity) for quantity in quantities]
+        names = tuple(sorted({name for quantity in quantities for name in quantity.scale_names}))
+        self.sizes = None if n is None else resolve_sizes(names, n)
+        nodes = [node for parts in self.summands for part in parts for node in part.network.nodes]
+        self.averages = Averages({node.element for node in nodes if node.mark not in (None, CONJUGATE)})
+        self.symbols = self.averages.symbols
+        self._moments: dict[_Counts, Polynomial] = {}
+        self._cumulants: dict[_Counts, Polynomial] = {}
+        self._valid: dict[str, int] = {}
 
-    def _average(self, network: Network) -> Any:
+    def of(self, counts: _Counts) -> Any:
+        """The cumulant in which each quantity is taken as often as ``counts`` says."""
+        if sum(counts) > 1 and self._by_units:
+            return self._of_units(counts)
+        value = self.symbols.value(self._cumulant(counts), self.sizes)
+        return value if self.sizes is not None else value.valid(**self._valid)
+
+    def _cumulant(self, counts: _Counts) -> Polynomial:
+        """kappa(S) = m(S) - sum of kappa(B) m(S - B) over the proper parts B that hold a chosen element of S."""
+        if counts not in self._cumulants:
+            first = next(index for index, count in enumerate(counts) if count)
+            total = self._moment(counts)
+            for part in product(*(range(count + 1) for count in counts)):
+                if part == counts or not part[first]:
+                    continue
+                ways = comb(counts[first] - 1, part[first] - 1) * prod(
+                    comb(count, own)
+                    for index, (count, own) in enumerate(zip(counts, part, strict=True))
+                    if index != first
+                )
+                rest = tuple(count - own for count, own in zip(counts, part, strict=True))
+                total = plus(total, times(self._cumulant(part), self._moment(rest)), -ways)
+            self._cumulants[counts] = total
+        return self._cumulants[counts]
+
+    def _moment(self, counts: _Counts) -> Polynomial:
+        if counts not in self._moments:
+            total: Polynomial = {}
+            choices = [list(_multisets(len(p), count)) for p, count in zip(self.summands, counts, strict=True)]
+            for chosen in product(*choices):
+                parts = [
+                    own[index] for own, (indices, _) in zip(self.summands, chosen, strict=True) for index in indices
+                ]
+                total = plus(total, self._product(parts), prod(ways for _, ways in chosen))
+            self._moments[counts] = total
+        return self._moments[counts]
+
+    def _product(self, parts: Sequence[Summand]) -> Polynomial:
+        """The mean of a product of summands, their coefficients as symbols of their own unless they are rational."""
+        result: Polynomial = {0: Fraction(1)}
+        for part in parts:
+            coefficient = part.network.coefficient
+            if coefficient == 0:
+                return {}
+            number = None if coefficient.scale_names else coefficient.exact({})
+            if isinstance(number, Fraction):
+                result = times(result, {0: number})
+            else:
+                result = times(result, {self.symbols.monomial("value", coefficient): 1})
+        whole = parts[0]
+        for part in parts[1:]:
+            whole = whole * part
+        result = times(result, self._average(whole.network))
+        if whole.derivatives is not None and result:
+            mean = derivative_expectation(whole.derivatives)
+            result = times(result, {self.symbols.monomial("value", mean): 1} if mean != 0 else {})
+        return result
+
+    def _average(self, network: Network) -> Polynomial:
         if not network.nodes and not network.labels:
-            return self._at(Expansion.of(1))
-        polynomial = self.averages.average(network)
-        value = self._value(polynomial)
+            return {0: 1}
+        polynomial = self.symbols.with_weingarten(self.averages.average(network))
         for element, count in Counter(node.element for node in network.nodes).items():
             if isinstance(element, Gaussian) and element.normalization != 1:
-                value = value * Fraction(1, element.normalization ** (count // 2))
+                polynomial = times(polynomial, {0: Fraction(1, element.normalization ** (count // 2))})
             elif isinstance(element, Spherical):
                 # A Gaussian tensor is an independent length times a uniform direction.
-                size = self._at(Expansion.of(1))
-                for dimension in element.dimensions:
-                    size = size * self._dimension(dimension)
-                for j in range(count // 2):
-                    value = value / (size + 2 * j)
-        return self._check_haar(network, value)
+                polynomial = times(polynomial, {self.symbols.monomial("sphere", (element, count)): 1})
+        self._restrict(network)
+        return polynomial
 
-    def _value(self, polynomial: Polynomial) -> Any:
-        """Put in what the symbols stand for; terms with one Weingarten function are added first."""
-        powers: dict[tuple[int, int], Any] = {}
-        parts: dict[tuple[tuple[int, int], ...], Any] = {}
-        for exponents, coefficient in self.averages.monomials(polynomial):
-            cycles = tuple((s, e) for s, e in exponents.items() if self._is_cycle(s))
-            value: Any = self._at(Expansion.of(coefficient))
-            for symbol, exponent in exponents.items():
-                if not self._is_cycle(symbol):
-                    if (symbol, exponent) not in powers:
-                        powers[symbol, exponent] = self._meaning(symbol) ** exponent
-                    value = value * powers[symbol, exponent]
-            parts[cycles] = parts[cycles] + value if cycles in parts else value
-        total = self._at(Expansion.of(0))
-        for cycles, value in parts.items():
-            types: dict[Haar, list[int]] = {}
-            for symbol, exponent in cycles:
-                element, length = self.averages.symbols[symbol]
-                types.setdefault(element, []).extend([length] * exponent)
-            for element, lengths in types.items():
-                value = value * self._weingarten(element, tuple(sorted(lengths, reverse=True)))
-            total = total + value
-        return total
-
-    def _is_cycle(self, symbol: int) -> bool:
-        meaning = self.averages.symbols[symbol]
-        return isinstance(meaning, tuple) and isinstance(meaning[0], Haar)
-
-    def _meaning(self, symbol: int) -> Any:
-        meaning = self.averages.symbols[symbol]
-        if isinstance(meaning, Label):
-            return self._dimension(meaning.dimension)
-        if isinstance(meaning, float):
-            return meaning
-        element, marks = meaning
-        return self._at(element.cumulant(marks))
-
-    def _dimension(self, dimension: Dimension) -> Any:
-        if self.sizes is None:
-            return Expansion.of(dimension)
-        return Fraction(evaluate_shape([dimension], self.sizes)[0])
-
-    def _weingarten(self, element: Haar, kind: tuple[int, ...]) -> Any:
-        function = weingarten(element.group, sum(kind))
-        (size, _) = element.dimensions
-        if self.sizes is not None or isinstance(size, int):
-            value = function.value(kind, int(evaluate_shape([size], self.sizes or {})[0]))
-            return self._at(Expansion.of(value))
-        return function.expansion(kind, Expansion.of(size))
-
-    def _check_haar(self, network: Network, value: Any) -> Any:
+    def _restrict(self, network: Network) -> None:
         """Where formulas for Haar matrices hold: from the degree on; special groups, above it."""
         counts = Counter((node.element, node.mark) for node in network.nodes if isinstance(node.element, Haar))
         for element in {element for element, _ in counts}:
             plain, conjugate = counts[element, None], counts[element, CONJUGATE]
             least = max(plain, conjugate) if element.is_complex else plain // 2
-            if element.special:
-                unbalanced = abs(plain - conjugate) if element.is_complex else plain
-                least = max(least, unbalanced + 1) if unbalanced else least
+            unbalanced = abs(plain - conjugate) if element.is_complex else plain
+            if element.special and unbalanced:
+                least = max(least, unbalanced + 1)
             size = element.dimensions[0]
-            if element.special and (self.sizes is not None or isinstance(size, int)):
+            if isinstance(size, Term) and self.sizes is None:
+                for scale in size.scales:
+                    self._valid[scale.name] = max(self._valid.get(scale.name, 1), _smallest(size, scale, least))
+            elif element.special and unbalanced:
                 given = evaluate_shape([size], self.sizes or {})[0]
-                if unbalanced and given <= unbalanced:
+                if given <= unbalanced:
                     raise ExactError(
                         f"{element!r} of size {given} occurs {unbalanced} times unpaired, "
                         f"expected a size above that: the determinant enters below"
                     )
-            elif self.sizes is None and isinstance(size, Term) and len(size.scales) == 1 and value != 0:
-                value = value.valid(**{size.scales[0].name: _smallest(size, least)})
-        return value
+
+    @property
+    def _by_units(self) -> bool:
+        """Whether all that is random is a network with one hidden layer, whose joint cumulants are known as such."""
+        parts = [part for own in self.summands for part in own]
+        contractions = [part.derivatives for part in parts if part.derivatives is not None]
+        architectures = [t.function.architecture for c in contractions for t in c.tensors]
+        return (
+            bool(contractions)
+            and not any(part.network.nodes or part.network.labels for part in parts)
+            and all(a is not None and len(a.widths) == 1 for a in architectures)
+        )
+
+    def _of_units(self, counts: _Counts) -> Any:
+        """Multilinear in the summands; constants count in the mean only."""
+        from randtensor.exact.derivatives.neurons import neuron_cumulant
+
+        total = Expansion.of(0)
+        choices = [list(_multisets(len(p), count)) for p, count in zip(self.summands, counts, strict=True)]
+        for chosen in product(*choices):
+            parts = [own[index] for own, (indices, _) in zip(self.summands, chosen, strict=True) for index in indices]
+            contractions = [part.derivatives for part in parts if part.derivatives is not None]
+            if len(contractions) < len(parts):
+                continue
+            value = neuron_cumulant(*contractions) * prod(ways for _, ways in chosen)
+            for part in parts:
+                value = value * part.network.coefficient
+            total = total + value
+        return total if self.sizes is None else total.exact({name: self.sizes[name] for name in total.scale_names})
 
 
 def derivative_expectation(contraction: Any) -> Expansion:
@@ -248,11 +255,10 @@ def derivative_expectation(contraction: Any) -> Expansion:
         return transfer_expectation(contraction)
 
 
-def _smallest(size: Term, least: int) -> int:
-    """The smallest value of the only scale at which the dimension is at least ``least``."""
-    power = size.order.exponents().power
-    found = max(1, ceil((least / float(size.coefficient)) ** (1 / float(power)) - 1e-9))
-    return int(found)
+def _smallest(size: Term, scale: Scale, least: int) -> int:
+    """The smallest value of a scale at which the dimension is at least ``least``, whatever the other scales are."""
+    power = float(size.order.exponents(scale).power)
+    return max(1, ceil(float((least / float(size.coefficient)) ** (1 / power)) - 1e-9))
 
 
 def _multisets(kinds: int, count: int) -> Iterator[tuple[tuple[int, ...], int]]:

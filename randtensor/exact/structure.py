@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from randtensor.combination import Combination, Scaled
+from randtensor.combination import Combination, NumberCombination
 from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.derivatives import DerivativeTensor
 from randtensor.dimensions import reciprocal
@@ -77,10 +77,10 @@ def summands(quantity: Quantity) -> tuple[Summand, ...]:
             if contraction.output:
                 raise ExactError(f"{quantity!r} has free indices, expected a scalar: contract it")
             return (Summand(ones(()).networks[0], contraction),)
-        case Scaled(name="*") | Scaled(name="/", reflected=False):
+        case NumberCombination(name="*") | NumberCombination(name="/", reflected=False):
             factor = quantity.factor if quantity.name == "*" else reciprocal(quantity.factor)
             return tuple(s.scaled(factor) for s in summands(quantity.operands[0]))
-        case Scaled(name="+" | "-"):
+        case NumberCombination(name="+" | "-"):
             constant = Summand(ones(()).networks[0])
             sign = -1 if quantity.name == "-" else 1
             own, other = (sign, 1) if quantity.reflected else (1, sign)

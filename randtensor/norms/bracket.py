@@ -24,7 +24,8 @@ class Bracket:
     Attributes
     ----------
     lower, upper : the bounds; both hold up to a relative 1e-6 of rounding. Where an upper bound comes from a random
-        start, it is infinite if too few steps were possible to say more.
+        start, it is infinite if too few steps were possible to say more; it is not a number (nan) where it came out
+        below the lower bound by more than rounding, so that it is known to have failed.
     failure : probability, for each sample, that a bound is wrong, over the random starts; 0 if the bounds are certain.
     """
 
@@ -88,6 +89,9 @@ class _Ends(Quantity):
     def fingerprint(self) -> str:
         # That of the norm, on purpose: the ends belong to the same samples.
         return self.norm.fingerprint
+
+    def occurrences(self) -> tuple[object, ...]:
+        return self.norm.occurrences()
 
     def block_length(self, sizes: Sizes) -> int:
         return self.norm.block_length(sizes)

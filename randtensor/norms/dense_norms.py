@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from randtensor.contraction import DenseContraction
-from randtensor.dimensions import evaluate_shape
 from randtensor.errors import EquationError, InputError, ShapeError
 from randtensor.norms.bracket import BracketedNorm, End
+from randtensor.norms.functional import TensorFunctional
 from randtensor.norms.linear_algebra import (
     frobenius,
     largest_singular_values,
     nuclear,
     principal_axes,
+    rescaled,
     slices,
     unfolded,
 )
 from randtensor.norms.relaxation import injective_upper_bound
 from randtensor.norms.search import alternating_maximum, default_starts, symmetric_maximum, symmetrised
-from randtensor.quantity import Draw, Quantity, Sizes
+from randtensor.quantity import Draw, Quantity
 from randtensor.tensors import DenseTensor
 
 __all__ = ["ExactNorm", "InjectiveNorm", "NuclearNorm", "SymmetricInjectiveNorm", "operator_norm", "tensor_order"]
 
 Array = np.ndarray
+
+#: Relative errors of the ends of a bracket are smaller than this.
+ROUNDING = 1e-6
 
 
 def tensor_order(tensor: Quantity) -> int | None:
@@ -40,42 +43,36 @@ def tensor_order(tensor: Quantity) -> int | None:
     return tensor.ndim if isinstance(tensor, DenseTensor) else None
 
 
-class DenseNorm(BracketedNorm):
-    """Base of the norms of tensors that are drawn whole: one number per sample."""
+class DenseNorm(TensorFunctional, BracketedNorm):
+    """Base of the norms of tensors that are drawn whole: one number per sample.
 
-    def __init__(self, tensor: Quantity, kind: str) -> None:
-        self.tensor, self.kind, self.scale_names = tensor, kind, tensor.scale_names
-        if tensor.probes > 1:
-            raise InputError(
-                "tensor is only estimated, with random probes, expected one that is known exactly (probes=0)"
-            )
+    Norms are taken of the tensors over powers of two that bring their entries to order one.
+    """
 
     def describe(self) -> str:
         return f"{self.kind} norm of {self.tensor.describe()}"
 
-    @property
-    def fingerprint(self) -> str:
-        return f"{self.kind}({self.tensor.fingerprint})"
+    def entries(self, draw: Draw) -> tuple[Array, Array]:
+        """The tensors without their axes of length 1, which no norm sees, over powers of two, and the exponents.
 
-    def block_length(self, sizes: Sizes) -> int:
-        entries = prod(evaluate_shape(self.tensor.dimensions, sizes)) if isinstance(self.tensor, DenseTensor) else 1
-        return min(self.tensor.block_length(sizes), int(np.clip(2**16 // entries, 1, 64)))
-
-    def entries(self, draw: Draw) -> Array:
-        """The tensors without their axes of length 1, which no norm sees, shape (B, n_1, .., n_p)."""
-        arrays = self.tensor.evaluate(draw)
-        return arrays.reshape(len(arrays), *[size for size in arrays.shape[1:] if size > 1])
+        The shapes are (B, n_1, .., n_p) and (B,).
+        """
+        arrays, exponents = rescaled(self.tensor.evaluate(draw))
+        return arrays.reshape(len(arrays), *[size for size in arrays.shape[1:] if size > 1]), exponents
 
 
 class ExactNorm(DenseNorm):
-    """A norm in closed form."""
+    """A norm in closed form; ``rows`` are the axes of an unfolding whose operator norm it is, None for other norms."""
 
-    def __init__(self, tensor: Quantity, kind: str, function: Callable[[Array], Array]) -> None:
+    def __init__(
+        self, tensor: Quantity, kind: str, function: Callable[[Array], Array], rows: tuple[int, ...] | None = None
+    ) -> None:
         super().__init__(tensor, kind)
-        self.function = function
+        self.function, self.rows = function, rows
 
     def evaluate(self, draw: Draw) -> Array:
-        return self.function(self.tensor.evaluate(draw))
+        arrays, exponents = rescaled(self.tensor.evaluate(draw))
+        return np.asarray(np.ldexp(self.function(arrays), exponents))
 
     def ends(self, draw: Draw, failure: float) -> tuple[Array, Array, float]:
         value = self.evaluate(draw)
@@ -107,7 +104,7 @@ def operator_norm(tensor: Quantity, rows: Any) -> ExactNorm:
         _check_axes(rows, axes, arrays.ndim - 1)
         return largest_singular_values(unfolded(arrays, axes))
 
-    return ExactNorm(tensor, f"operator{axes}", value)
+    return ExactNorm(tensor, f"operator{axes}", value, axes)
 
 
 def _axes(tensor: Quantity, rows: Any) -> tuple[int, ...]:
@@ -141,18 +138,23 @@ class InjectiveNorm(DenseNorm):
         return f"{self.kind}{effort}:{self.tolerance}({self.tensor.fingerprint})"
 
     def evaluate(self, draw: Draw) -> Array:
-        result: Array = draw.remember((self, "found"), lambda: self._found(self.entries(draw), draw.generator))
-        return result
+        tensors, exponents = self.entries(draw)
+        return np.asarray(np.ldexp(self._found(draw, tensors), exponents))
 
     def ends(self, draw: Draw, failure: float) -> tuple[Array, Array, float]:
-        lower, tensors = self.evaluate(draw), self.entries(draw)
+        tensors, exponents = self.entries(draw)
+        lower = self._found(draw, tensors)
         if tensors.ndim <= 3:
-            return lower, lower, 0.0
+            value = np.ldexp(lower, exponents)
+            return value, value, 0.0
         upper, spent = injective_upper_bound(tensors, self.steps, failure, draw.generator)
-        # Where the bracket closes the two may be swapped by rounding.
-        return lower, np.maximum(lower, upper), spent
+        return np.ldexp(lower, exponents), np.ldexp(_above(lower, upper), exponents), spent
 
-    def _found(self, tensors: Array, generator: np.random.Generator) -> Array:
+    def _found(self, draw: Draw, tensors: Array) -> Array:
+        result: Array = draw.remember((self, "found"), lambda: self._maximum(tensors, draw.generator))
+        return result
+
+    def _maximum(self, tensors: Array, generator: np.random.Generator) -> Array:
         if tensors.ndim <= 2:
             return frobenius(tensors)
         if tensors.ndim == 3:
@@ -169,14 +171,20 @@ class SymmetricInjectiveNorm(InjectiveNorm):
     It is the injective norm of the symmetric part (Banach 1938), so upper bounds are those of the latter.
     """
 
-    def entries(self, draw: Draw) -> Array:
+    def entries(self, draw: Draw) -> tuple[Array, Array]:
         arrays = self.tensor.evaluate(draw)
         if len(set(arrays.shape[1:])) > 1:
             raise ShapeError(f"the tensor has shape {arrays.shape[1:]}, expected equal sizes for a symmetric norm")
         if max(arrays.shape[1:], default=1) == 1:
-            return arrays.reshape(len(arrays))
-        symmetric: Array = draw.remember((self, "symmetric"), lambda: symmetrised(arrays))
-        return symmetric
+            return rescaled(arrays.reshape(len(arrays)))
+        result: tuple[Array, Array] = draw.remember((self, "symmetric"), lambda: self._symmetrised(arrays))
+        return result
+
+    def _symmetrised(self, arrays: Array) -> tuple[Array, Array]:
+        arrays, exponents = rescaled(arrays)
+        # The symmetric part may be much smaller than the tensor.
+        arrays, further = rescaled(symmetrised(arrays))
+        return arrays, exponents + further
 
     def _search(self, tensors: Array, starts: int, generator: np.random.Generator) -> Array:
         return symmetric_maximum(tensors, starts, self.tolerance, generator)
@@ -195,19 +203,19 @@ class NuclearNorm(DenseNorm):
         self.steps = steps
 
     def evaluate(self, draw: Draw) -> Array:
-        tensors = self.entries(draw)
+        tensors, exponents = self.entries(draw)
         if tensors.ndim > 3:
             raise EquationError(
                 f"the tensor has {tensors.ndim - 1} indices and its nuclear norm is known by bounds only, "
                 f"expected a call of .bracket(), .lower() or .upper()"
             )
-        return frobenius(tensors) if tensors.ndim <= 2 else nuclear(tensors)
+        return np.asarray(np.ldexp(frobenius(tensors) if tensors.ndim <= 2 else nuclear(tensors), exponents))
 
     def lower(self) -> Quantity:
         return End(self, 1e-6, 0)
 
     def ends(self, draw: Draw, failure: float) -> tuple[Array, Array, float]:
-        tensors = self.entries(draw)
+        tensors, exponents = self.entries(draw)
         order = tensors.ndim - 1
         if order <= 2:
             value = self.evaluate(draw)
@@ -221,4 +229,9 @@ class NuclearNorm(DenseNorm):
             for i in range(order):
                 for j in range(i + 1, order):
                     upper = np.minimum(upper, nuclear(slices(form, (i, j))).sum(axis=1))
-        return lower, np.maximum(lower, upper), spent
+        return np.ldexp(lower, exponents), np.ldexp(_above(lower, upper), exponents), spent
+
+
+def _above(lower: Array, upper: Array) -> Array:
+    """Upper bounds, raised to the lower ones where rounding has swapped the two; no number if it cannot be rounding."""
+    return np.where(lower <= upper * (1 + ROUNDING), np.maximum(lower, upper), np.nan)

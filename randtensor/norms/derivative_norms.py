@@ -9,7 +9,7 @@ import numpy as np
 from randtensor.contraction import einsum
 from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.errors import EquationError
-from randtensor.krylov import full_norm, largest_singular_value
+from randtensor.krylov import full_norm, largest_singular_value, length
 from randtensor.norms.bracket import BracketedNorm, krylov_excess
 from randtensor.planning import Component
 from randtensor.probes import basis_vectors, random_vector
@@ -29,6 +29,8 @@ class DerivativeNorm(BracketedNorm):
     parameter spaces small enough for a full basis both ends are the norm itself.
     """
 
+    kind = "injective"
+
     def __init__(self, tensor: DerivativeContraction, steps: int) -> None:
         self.tensor, self.steps = tensor, steps
         self.scale_names, self.shape = tensor.scale_names, tensor.shape
@@ -47,6 +49,9 @@ class DerivativeNorm(BracketedNorm):
     @property
     def fingerprint(self) -> str:
         return f"norm{self.steps}({self.tensor.fingerprint})"
+
+    def occurrences(self) -> tuple[object, ...]:
+        return self.tensor.occurrences()
 
     def block_length(self, sizes: Sizes) -> int:
         # A Krylov space takes dozens of evaluations, so small batches hide the interpreter's overhead already.
@@ -68,8 +73,8 @@ class DerivativeNorm(BracketedNorm):
             for component in self.tensor.open_components:
                 if len(component.free) == 1:
                     vector = self.tensor.open_vector(draw, component, assignment)
-                    length = np.sqrt(np.maximum(vector.dot(vector), 0.0))
-                    low, high = low * length, high * length
+                    euclidean = length(vector, draw.batch)
+                    low, high = low * euclidean, high * euclidean
                 else:
                     ritz, excess = self._operator_norm(draw, component, assignment, failure)
                     low, high = low * ritz, high * ritz * excess
@@ -106,11 +111,13 @@ class DerivativeNorm(BracketedNorm):
 class FrobeniusNorm(Quantity):
     """Frobenius norm of a contraction of derivatives, from its square."""
 
+    kind = "frobenius"
+
     def __init__(self, tensor: DerivativeContraction, probes: int | None) -> None:
         letters = "".join(chr(ord("a") + i) for i in range(len(tensor.output)))
         kept = "".join(c for c, label in zip(letters, tensor.output, strict=True) if label not in tensor.free)
         self.square: DerivativeContraction = einsum(f"{letters},{letters}->{kept}", tensor, tensor, probes=probes)
-        self.scale_names, self.shape = tensor.scale_names, self.square.shape
+        self.tensor, self.scale_names, self.shape = tensor, tensor.scale_names, self.square.shape
         self.only_squares = self.square.probes > 1
 
     def describe(self) -> str:
@@ -119,6 +126,9 @@ class FrobeniusNorm(Quantity):
     @property
     def fingerprint(self) -> str:
         return f"frobenius({self.square.fingerprint})"
+
+    def occurrences(self) -> tuple[object, ...]:
+        return self.tensor.occurrences()
 
     def evaluate(self, draw: Draw) -> Array:
         squares = self.square.evaluate(draw)

@@ -1,4 +1,4 @@
-"""Stacked matrices: largest singular values, unfoldings, nuclear norms."""
+"""Stacked tensors and matrices: scales, largest singular values, unfoldings, nuclear norms."""
 
 from __future__ import annotations
 
@@ -7,9 +7,46 @@ from itertools import combinations
 
 import numpy as np
 
-__all__ = ["bipartitions", "frobenius", "largest_singular_values", "nuclear", "principal_axes", "slices", "unfolded"]
+from randtensor.errors import InputError
+
+__all__ = [
+    "bipartitions",
+    "frobenius",
+    "largest_singular_values",
+    "nuclear",
+    "principal_axes",
+    "rescaled",
+    "slices",
+    "unfolded",
+]
 
 Array = np.ndarray
+
+
+def rescaled(arrays: Array) -> tuple[Array, Array]:
+    """Each sample over a power of two that brings its entries to order one, and the exponents, shape (B,).
+
+    A norm of the result, times the power of two (``np.ldexp``), is the norm of the sample: squares of entries neither
+    overflow nor underflow, and since powers of two are exact no bit is lost on the way.
+
+    Raises
+    ------
+    InputError : an entry that is infinite or not a number.
+
+    >>> arrays, exponents = rescaled(np.array([[3.0, -4.0], [0.0, 0.0]]) * 2.0**600)
+    >>> arrays.tolist(), exponents.tolist()
+    ([[0.375, -0.5], [0.0, 0.0]], [603, 0])
+    """
+    dtype = complex if np.iscomplexobj(arrays) else float
+    # Real and imaginary parts apart: the absolute value of a large complex number may overflow.
+    parts = np.ascontiguousarray(arrays, dtype=dtype).reshape(len(arrays), -1).view(float)
+    largest = np.maximum(parts.max(axis=1, initial=0.0), -parts.min(axis=1, initial=0.0))
+    if not np.isfinite(largest).all():
+        raise InputError("the tensor has an entry that is infinite or not a number, expected finite ones for a norm")
+    # A power of two beyond these has no inverse; entries that far out come near enough to one.
+    exponents = np.clip(np.frexp(largest)[1], -1000, 1000)
+    parts = parts * np.ldexp(1.0, -exponents)[:, None]
+    return parts.view(dtype).reshape(arrays.shape), exponents
 
 
 def frobenius(arrays: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from randtensor.dimensions import check_count
 from randtensor.networks import Parametrization
 from randtensor.networks import parametrization as named
-from randtensor.orders import Scale, Theta
+from randtensor.orders import O, Scale, Theta
 from randtensor.prediction.derivation import Derivation, DerivationKind, Step
 
 __all__ = ["AbcRegime", "abc_regime"]
@@ -78,7 +78,7 @@ class AbcRegime:
 
         >>> import randtensor as rt
         >>> print(abc_regime("ntk", 2).kernel_change(rt.Scale("n")).bound)
-        Theta(n^{-1})
+        O(n^{-1})
         """
         exponent = max(-2 * self.r, -self.r - Fraction(1, 2))
         rule = "larger of the squared change of the features and the fluctuation of its first power"
@@ -91,7 +91,8 @@ class AbcRegime:
         if not valid:
             return None
         order = width**exponent
-        return Derivation(Theta(order), kind, (Step(str(width), rule, order, source),))
+        bound = O(order) if kind == "conjecture" else Theta(order)
+        return Derivation(bound, kind, (Step(str(width), rule, order, source),))
 
 
 def abc_regime(parametrization: str | Parametrization | Any, hidden_layers: int) -> AbcRegime:

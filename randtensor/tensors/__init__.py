@@ -1,8 +1,8 @@
 """Random tensors: families, the algebra of tensors, and their exact structure."""
 
-from randtensor.tensors.algebra import Elementwise
 from randtensor.tensors.base import DenseTensor, RandomTensor
 from randtensor.tensors.deterministic import Constant, Fixed, Identity, constant, fixed, identity
+from randtensor.tensors.elementwise import Elementwise
 from randtensor.tensors.ensembles import (
     GOE,
     GUE,

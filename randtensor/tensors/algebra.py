@@ -1,27 +1,25 @@
-"""Tensors made of others: sums, multiples, transposes, conjugates, real parts and elementwise functions."""
+"""Tensors made of others: sums, multiples, transposes, conjugates and real parts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property, reduce
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from randtensor.dimensions import check_factor, evaluate_factor, factor_text, reciprocal, scale_names
-from randtensor.errors import ExactError, ShapeError
+from randtensor.errors import InputError
 from randtensor.orders import Order
-from randtensor.programs.activations import Activation, get_activation
 from randtensor.quantity import Draw, Sizes
 from randtensor.tensors.base import DenseTensor, require_same_dimensions
-from randtensor.tensors.growth import HALF, entries_order, factor_order, flat_order
+from randtensor.tensors.growth import factor_order
 
 if TYPE_CHECKING:
-    from randtensor.exact.diagrams.networks import Diagram, Network
+    from randtensor.exact.diagrams.networks import Diagram
 
-__all__ = ["Conjugate", "Elementwise", "Expression", "Real", "Scaled", "Sum", "Transposed", "inverse"]
+__all__ = ["Conjugate", "Expression", "Real", "Scaled", "Sum", "Transposed", "inverse"]
 
 Array = np.ndarray
 
@@ -42,7 +40,7 @@ class Expression(DenseTensor):
     def is_complex(self) -> bool:
         return any(operand.is_complex for operand in self.operands)
 
-    def occurrences(self) -> tuple[DenseTensor, ...]:
+    def occurrences(self) -> tuple[object, ...]:
         return tuple(leaf for operand in self.operands for leaf in operand.occurrences())
 
     def block_length(self, sizes: Sizes) -> int:
@@ -86,7 +84,7 @@ class Sum(Expression):
     def diagram(self) -> Diagram:
         return reduce(lambda a, b: a + b, [operand.diagram() for operand in self.operands])
 
-    # Norms of a sum: the largest one, by the triangle inequality; attained unless the summands cancel.
+    # Norms of a sum: at most the largest one, by the triangle inequality; attained unless the summands cancel.
 
     @property
     def frobenius_order(self) -> Order:
@@ -110,6 +108,8 @@ class Scaled(Expression):
     symbol = "*"
 
     def __init__(self, operand: DenseTensor, factor: Any) -> None:
+        if isinstance(factor, complex | np.complexfloating):
+            raise InputError(f"the factor of {operand!r} is {factor!r}, expected a real number, an order or a term")
         self.factor: Any = factor if _is_expansion(factor) else check_factor(factor)
         super().__init__([operand], operand.dimensions, [self.factor])
         if _is_expansion(factor):
@@ -229,103 +229,6 @@ class Real(_SameNorms):
         return (diagram + diagram.conjugate()) * Fraction(1, 2)
 
 
-class Elementwise(Expression):
-    """A function of every entry of a real tensor; made by ``rt.apply`` or ``rt.tanh`` and its like.
-
-    Raises
-    ------
-    ShapeError : the tensor is complex.
-    """
-
-    symbol = "elementwise"
-
-    def __init__(self, activation: str | Activation, operand: DenseTensor) -> None:
-        self.activation = get_activation(activation)
-        if operand.is_complex:
-            raise ShapeError(
-                f"elementwise {self.activation.name} of {operand!r} has complex entries, expected real ones"
-            )
-        super().__init__([operand], operand.dimensions)
-
-    def structure(self, parts: Sequence[str]) -> str:
-        return f"elementwise {self.activation.name} of {parts[0]}"
-
-    def evaluate(self, draw: Draw) -> Array:
-        return np.asarray(self.activation(self.operands[0].evaluate(draw)))
-
-    def diagram(self) -> Diagram:
-        """As a function of i.i.d. entries, or as a sum of entrywise powers; see `DenseTensor.diagram`."""
-        from randtensor.exact.diagrams.networks import Diagram, contract, ones
-        from randtensor.exact.laws.law import polynomial_coefficients
-
-        if self._marked is not None:
-            return Diagram((self._marked,))
-        coefficients = polynomial_coefficients(self.activation)
-        if coefficients is None:
-            raise ExactError(
-                f"{self!r} has no exact structure, expected a function of i.i.d. entries with a numerical factor, "
-                f"or a polynomial"
-            )
-        base, axes = self.operands[0].diagram(), tuple(range(self.ndim))
-        parts = [
-            (contract([axes] * k, axes, [base] * k) if k else ones(self.dimensions)) * c
-            for k, c in enumerate(coefficients)
-            if c
-        ]
-        return reduce(lambda a, b: a + b, parts, Diagram(()))
-
-    @cached_property
-    def _marked(self) -> Network | None:
-        """The network of a function of single entries of one element; None for anything else."""
-        from randtensor.exact.diagrams import elements
-        from randtensor.exact.laws.law import Function
-
-        networks = self.operands[0].diagram().networks
-        network = networks[0] if len(networks) == 1 else None
-        scale = _constant(network.coefficient) if network else None
-        if network is None or scale is None or len(network.nodes) != 1:
-            return None
-        (node,) = network.nodes
-        if sorted(network.free) != sorted(set(node.labels)) or len(set(node.labels)) < len(node.labels):
-            return None
-        one = network.coefficient**0
-        if isinstance(node.element, elements.Fixed) and node.mark is None:
-            entries = self.activation(node.element.entries * float(scale))
-            node = node._replace(element=elements.Fixed(repr(self), entries))
-            return replace(network, coefficient=one, nodes=(node,))
-        if getattr(node.element, "law", None) is None or not isinstance(node.mark, Function | None):
-            return None
-        return replace(
-            network, coefficient=one, nodes=(node._replace(mark=Function(self.activation, scale, node.mark)),)
-        )
-
-    def _cumulants(self, norm: str) -> tuple[float, float]:
-        """Mean and variance of an entry, where the entries are i.i.d. with finite fourth moments."""
-        node = self._marked.nodes[0] if self._marked is not None else None
-        law = getattr(node.element, "law", None) if node is not None else None
-        if node is None or law is None:
-            raise self._unknown(norm)
-        numbers = [law.moment((node.mark,) * 4), *(law.cumulant((node.mark,) * k) for k in (1, 2))]
-        if not all(isinstance(number, Fraction | float) for number in numbers):
-            raise self._unknown(norm)
-        mean, variance = (float(k) if abs(k) > 1e-12 else 0.0 for k in numbers[1:])
-        return mean, variance
-
-    # Independent entries with finite fourth moments (Latala 2005), and a mean, which is a tensor of rank one.
-
-    @property
-    def frobenius_order(self) -> Order:
-        if self.activation.name == "abs":
-            return self.operands[0].frobenius_order
-        mean, variance = self._cumulants("Frobenius norm")
-        return factor_order(mean or variance) * entries_order(self.dimensions) ** HALF
-
-    def _flattening(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Order:
-        mean, variance = self._cumulants(f"operator norm with rows {rows}")
-        rank_one = factor_order(mean) * entries_order(self.dimensions) ** HALF
-        return rank_one + factor_order(variance) * flat_order(self.dimensions, rows, columns)
-
-
 def inverse(factor: Any) -> Any:
     """One over a factor."""
     return 1 / factor if _is_expansion(factor) else reciprocal(factor)
@@ -336,13 +239,6 @@ def exact_factor(factor: Any) -> Any:
     from randtensor.exact.rationals import exact_number
 
     return exact_number(factor) if isinstance(factor, int | float | Fraction) else factor
-
-
-def _constant(coefficient: Any) -> Fraction | float | None:
-    if coefficient.scale_names:
-        return None
-    value: Fraction | float = coefficient.exact({})
-    return value
 
 
 def _is_expansion(factor: Any) -> bool:

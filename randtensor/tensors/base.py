@@ -20,7 +20,7 @@ from randtensor.tensors.growth import entries_order
 if TYPE_CHECKING:
     from randtensor.exact.diagrams.networks import Diagram
 
-__all__ = ["DenseTensor", "RandomTensor", "check_axes", "check_std", "require_same_dimensions"]
+__all__ = ["DenseTensor", "EqualNorms", "RandomTensor", "check_axes", "check_std", "require_same_dimensions"]
 
 Array = np.ndarray
 
@@ -29,7 +29,8 @@ class DenseTensor(Quantity):
     """A random tensor with symbolic shape whose samples are arrays; one object is one random variable.
 
     Tensors of one shape are added and subtracted, and multiplied by numbers, orders and terms; ``T.T`` reverses the
-    indices. Norms are given by their typical growth, up to constants and with high probability.
+    indices. Norms of families are given by their typical growth, up to constants and with high probability; those of
+    sums, real parts and contractions by upper bounds on it, as parts may cancel.
 
     Parameters
     ----------
@@ -56,10 +57,6 @@ class DenseTensor(Quantity):
     def block_length(self, sizes: Sizes) -> int:
         entries = prod(evaluate_shape(self.dimensions, sizes))
         return int(np.clip(2**16 // entries, 1, 64))
-
-    def occurrences(self) -> tuple[DenseTensor, ...]:
-        """The random variables that the tensor is made of, one for each time they occur."""
-        return (self,)
 
     def diagram(self) -> Diagram:
         """The tensor as a sum of networks of elementary random tensors, for exact expectations.
@@ -202,6 +199,21 @@ class DenseTensor(Quantity):
         if not isinstance(other, DenseTensor) or other.ndim != self.ndim:
             return None
         return Sum((self, other if sign == 1 else -other))
+
+
+class EqualNorms(DenseTensor):
+    """A tensor all of whose norms grow as its Frobenius norm does: of rank one, or of a size that does not grow."""
+
+    @property
+    def injective_order(self) -> Order:
+        return self.frobenius_order
+
+    @property
+    def nuclear_order(self) -> Order:
+        return self.frobenius_order
+
+    def _flattening(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Order:
+        return self.frobenius_order
 
 
 class RandomTensor(DenseTensor):

@@ -14,7 +14,7 @@ from randtensor.errors import InputError
 from randtensor.orders import Order
 from randtensor.quantity import Sizes
 from randtensor.tensors.algebra import exact_factor
-from randtensor.tensors.base import RandomTensor
+from randtensor.tensors.base import EqualNorms, RandomTensor
 from randtensor.tensors.growth import HALF, entries_order, factor_order
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = ["Constant", "Fixed", "Identity", "constant", "fixed", "identity"]
 Array = np.ndarray
 
 
-class Fixed(RandomTensor):
+class Fixed(EqualNorms, RandomTensor):
     """A given array, the same in every sample."""
 
     def __init__(self, entries: Any) -> None:
@@ -74,17 +74,6 @@ class Fixed(RandomTensor):
     def frobenius_order(self) -> Order:
         return Order.one() if self.entries.any() else Order.zero()
 
-    @property
-    def injective_order(self) -> Order:
-        return self.frobenius_order
-
-    @property
-    def nuclear_order(self) -> Order:
-        return self.frobenius_order
-
-    def _flattening(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Order:
-        return self.frobenius_order
-
 
 class Identity(RandomTensor):
     """One where all indices agree, zero elsewhere."""
@@ -124,7 +113,7 @@ class Identity(RandomTensor):
         return Order.one()
 
 
-class Constant(RandomTensor):
+class Constant(EqualNorms, RandomTensor):
     """All entries one number."""
 
     def __init__(self, value: Any, shape: Sequence[Any]) -> None:
@@ -150,17 +139,6 @@ class Constant(RandomTensor):
     @property
     def frobenius_order(self) -> Order:
         return factor_order(self.value) * entries_order(self.dimensions) ** HALF
-
-    @property
-    def injective_order(self) -> Order:
-        return self.frobenius_order
-
-    @property
-    def nuclear_order(self) -> Order:
-        return self.frobenius_order
-
-    def _flattening(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Order:
-        return self.frobenius_order
 
     def __repr__(self) -> str:
         value = self.value

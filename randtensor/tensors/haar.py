@@ -10,7 +10,7 @@ import numpy as np
 
 from randtensor.dimensions import show
 from randtensor.errors import InputError
-from randtensor.orders import Order
+from randtensor.orders import Order, Scale, Term
 from randtensor.quantity import Sizes
 from randtensor.revealed import DenseMatrix, RandomMatrix, RevealedHaar
 from randtensor.tensors.base import RandomTensor
@@ -32,6 +32,8 @@ class Haar(RandomTensor):
 
     def __init__(self, size: Any, group: str = "orthogonal") -> None:
         super().__init__((size, size), "haar")
+        if isinstance(group, int | Order | Scale | Term):
+            raise InputError(f"haar has the sizes {size} and {group}, expected one: a Haar matrix is square")
         if group not in GROUPS:
             raise InputError(f"group is {group!r}, expected one of {', '.join(GROUPS)}")
         self.group, self.special = group, group.startswith("special")

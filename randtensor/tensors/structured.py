@@ -15,7 +15,7 @@ from randtensor.errors import ExactError, InputError, ShapeError
 from randtensor.orders import Order, Term
 from randtensor.quantity import Draw, Sizes
 from randtensor.tensors.algebra import Expression, Scaled, Sum
-from randtensor.tensors.base import DenseTensor, RandomTensor
+from randtensor.tensors.base import DenseTensor, EqualNorms, RandomTensor
 from randtensor.tensors.deterministic import Fixed
 from randtensor.tensors.gaussian import Gaussian
 from randtensor.tensors.growth import HALF, chevet_order, entries_order, factor_order
@@ -135,7 +135,7 @@ class CP(RandomTensor):
         return f"cp({', '.join(map(str, self.dimensions))}, rank={self.rank})"
 
 
-class Outer(Expression):
+class Outer(EqualNorms, Expression):
     """The product of vectors, one for each index; one vector may occur several times."""
 
     symbol = "outer"
@@ -156,17 +156,6 @@ class Outer(Expression):
     @property
     def frobenius_order(self) -> Order:
         return reduce(lambda a, b: a * b, [vector.frobenius_order for vector in self.operands])
-
-    @property
-    def injective_order(self) -> Order:
-        return self.frobenius_order
-
-    @property
-    def nuclear_order(self) -> Order:
-        return self.frobenius_order
-
-    def _flattening(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Order:
-        return self.frobenius_order
 
 
 class Block(Expression):
@@ -203,13 +192,8 @@ class Block(Expression):
     def diagram(self) -> Diagram:
         from randtensor.exact.diagrams.networks import Sector
 
-        parts = []
-        for number, tensor in enumerate(self.operands):
-            sectors = [Sector(partition, number) for partition in self.partitions]
-            diagram = tensor.diagram()
-            if any(network.labels[label].sector for network in diagram.networks for label in network.free):
-                raise ExactError(f"the block {tensor!r} is made of blocks itself, expected a tensor without them")
-            parts.append(diagram.embedded(sectors, self.dimensions))
+        blocks = zip(*map(Sector.blocks, self.partitions, self.dimensions), strict=True)
+        parts = [tensor.diagram().embedded(place) for tensor, place in zip(self.operands, blocks, strict=True)]
         return reduce(lambda a, b: a + b, parts)
 
     # Norms of a direct sum: squares add up, nuclear norms add up, spectral and injective norms are the largest ones.

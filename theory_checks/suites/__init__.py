@@ -22,7 +22,9 @@ __all__ = ["SUITES", "Suite", "SuiteOptions", "load_suite"]
 
 #: modules by the name of their suite
 SUITES: dict[str, str] = {
+    "random-tensors": "theory_checks.suites.random_tensors",
     "weak-correlations": "theory_checks.suites.weak_correlations",
+    "correlation-functions": "theory_checks.suites.correlation_functions",
 }
 
 

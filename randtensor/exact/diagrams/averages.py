@@ -16,29 +16,22 @@ puts in (dimensions, cumulants, Weingarten functions, numbers) is a formal symbo
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from itertools import combinations
 from math import prod
 from typing import Any, NamedTuple
 
+from randtensor.dimensions import Dimension
 from randtensor.errors import ExactError
+from randtensor.exact.diagrams.canonical import CanonicalForms, Component, PackedNode, State
 from randtensor.exact.diagrams.elements import CONJUGATE, Element, Fixed, Gaussian, Haar, Independent, Mark
 from randtensor.exact.diagrams.networks import Network
+from randtensor.exact.formal import BITS, Polynomial, Symbols, times
 
-__all__ = ["Averages", "Polynomial"]
-
-#: Coefficients by monomial; a monomial packs the exponents of the symbols, ``BITS`` bits each.
-Polynomial = dict[int, int]
-
-BITS = 20
+__all__ = ["Averages"]
 
 #: Reductions after which an average is given up: about ten seconds.
 LARGEST_WORK = 150_000
-
-#: A node: its kind, then its labels. A component: canonical nodes, and the range of every label.
-_Node = tuple[int, ...]
-_Component = tuple[tuple[_Node, ...], tuple[int, ...]]
-_State = tuple[_Component, ...]
 
 _PAIRS, _BLOCKS, _ROWS, _CHAINS, _NUMBERS = range(5)
 
@@ -57,26 +50,21 @@ class _Kind(NamedTuple):
 class Averages:
     """Averages of networks over shared random elements, as polynomials in formal symbols.
 
-    Attributes
+    Parameters
     ----------
-    symbols : what the symbols stand for: a ``Label`` for its dimension, ``(element, marks)`` for a joint cumulant,
-        ``(element, length)`` for a cycle of a Haar matrix, a float for a number.
+    by_cumulants : elements whose entries functions act on: they are averaged by cumulants, Gaussian or not.
     """
 
-    def __init__(self, largest_work: int = LARGEST_WORK) -> None:
-        self.symbols: list[Any] = []
-        self._numbers: dict[Hashable, int] = {}
+    def __init__(self, by_cumulants: Collection[Element] = (), largest_work: int = LARGEST_WORK) -> None:
+        self.symbols = Symbols()
         self._kinds: list[_Kind] = []
         self._kind_numbers: dict[Hashable, int] = {}
-        self._memo: dict[_State, Polynomial] = {(): {0: 1}}
-        self._canonical: dict[_Component, _Component] = {}
-        self._by_cumulants: set[Element] = set()
+        self._memo: dict[State, Polynomial] = {(): {0: 1}}
+        self._forms = CanonicalForms(self._is_symmetric)
+        self._by_cumulants = frozenset(by_cumulants)
         self._work, self._largest_work = 0, largest_work
-
-    @property
-    def states(self) -> int:
-        """Number of distinct networks met."""
-        return len(self._memo)
+        #: whether some labels run over a part of a slot only
+        self._split = False
 
     def average(self, network: Network) -> Polynomial:
         """The average of a network without free labels, up to its coefficient and to normalisations.
@@ -88,36 +76,17 @@ class Averages:
         ------
         ExactError : no rule covers the network, or it is too large.
         """
-        for node in network.nodes:
-            if isinstance(node.element, Independent) or node.mark not in (None, CONJUGATE):
-                self._by_cumulants.add(node.element)
-        ranges = [self.symbol(label) for label in network.labels]
+        ranges = [self.symbols.number("dimension", label) for label in network.labels]
+        self._split = self._split or any(label.sectors for label in network.labels)
         nodes = [(self._kind(node.element, node.mark), *node.labels) for node in network.nodes]
         used = {label for node in nodes for label in node[1:]}
         free = sum(1 << BITS * symbol for label, symbol in enumerate(ranges) if label not in used)
         self._described = network
-        state = self._state(nodes, ranges)
+        state = self._forms.state(nodes, ranges)
         return {key + free: value for key, value in self._evaluate(state).items()}
 
-    def symbol(self, meaning: Any, key: Hashable = None) -> int:
-        """The number of a symbol."""
-        key = meaning if key is None else key
-        if key not in self._numbers:
-            self._numbers[key] = len(self.symbols)
-            self.symbols.append(meaning)
-        return self._numbers[key]
-
-    def monomials(self, polynomial: Polynomial) -> Iterator[tuple[dict[int, int], int]]:
-        """Exponents by symbol, and coefficients."""
-        mask = (1 << BITS) - 1
-        for packed, coefficient in polynomial.items():
-            exponents, symbol = {}, 0
-            while packed:
-                if packed & mask:
-                    exponents[symbol] = packed & mask
-                packed >>= BITS
-                symbol += 1
-            yield exponents, coefficient
+    def _is_symmetric(self, kind: int) -> bool:
+        return self._kinds[kind].symmetric
 
     # Kinds
 
@@ -126,7 +95,7 @@ class Averages:
             mark = None
         if isinstance(element, Fixed):
             return self._add_kind(_NUMBERS, element, mark)
-        if element in self._by_cumulants:
+        if isinstance(element, Independent) or element in self._by_cumulants:
             return self._add_kind(_BLOCKS, element, mark)
         rule = _ROWS if isinstance(element, Haar) else _PAIRS
         symmetric = isinstance(element, Gaussian) and len(element.permutations) == _factorial(len(element.dimensions))
@@ -144,53 +113,9 @@ class Averages:
             self._kinds.append(_Kind(rule, element, mark, number, symmetric, length))
         return self._kind_numbers[key]
 
-    # States
-
-    def _state(self, nodes: Sequence[_Node], ranges: Any) -> _State:
-        """The canonical form of a network: its components, each with canonical labels, sorted."""
-        carriers: dict[int, list[int]] = {}
-        for number, node in enumerate(nodes):
-            for label in node[1:]:
-                carriers.setdefault(label, []).append(number)
-        left = set(range(len(nodes)))
-        found = []
-        for number in range(len(nodes)):
-            if number in left:
-                raw, members = self._code(nodes, ranges, carriers, number)
-                left.difference_update(members)
-                best = self._canonical.get(raw)
-                if best is None:
-                    best = min(self._code(nodes, ranges, carriers, root)[0] for root in members)
-                    self._canonical[raw] = best
-                found.append(best)
-        found.sort()
-        return tuple(found)
-
-    def _code(
-        self, nodes: Sequence[_Node], ranges: Any, carriers: dict[int, list[int]], root: int
-    ) -> tuple[_Component, list[int]]:
-        """A component as seen from a root: nodes and labels numbered in the order of a breadth-first search."""
-        names: dict[int, int] = {}
-        queue, seen = [root], {root}
-        code: list[_Node] = []
-        for number in queue:
-            node = nodes[number]
-            slots = node[1:]
-            if self._kinds[node[0]].symmetric:
-                slots = tuple(sorted(slots, key=lambda label: names.get(label, len(names))))
-            for label in slots:
-                if label not in names:
-                    names[label] = len(names)
-                    for other in carriers[label]:
-                        if other not in seen:
-                            seen.add(other)
-                            queue.append(other)
-            code.append((node[0], *[names[label] for label in slots]))
-        return (tuple(code), tuple([ranges[label] for label in names])), queue
-
     # The recursion
 
-    def _evaluate(self, state: _State) -> Polynomial:
+    def _evaluate(self, state: State) -> Polynomial:
         known = self._memo.get(state)
         if known is not None:
             return known
@@ -200,13 +125,13 @@ class Averages:
         else:
             result = {0: 1}
             for group in groups:
-                result = _product(result, self._evaluate(group))
+                result = times(result, self._evaluate(group))
         self._memo[state] = result
         return result
 
-    def _groups(self, state: _State) -> list[_State]:
+    def _groups(self, state: State) -> list[State]:
         """Components that share random elements belong together; the average factors over the groups."""
-        groups: list[tuple[set[int], list[_Component]]] = []
+        groups: list[tuple[set[int], list[Component]]] = []
         for component in state:
             elements = {
                 id(kind.element) for kind in (self._kinds[node[0]] for node in component[0]) if kind.rule != _NUMBERS
@@ -221,17 +146,17 @@ class Averages:
             groups = [*rest, (elements, members)]
         return [tuple(sorted(members)) for _, members in groups]
 
-    def _expand(self, state: _State) -> Polynomial:
-        nodes: list[_Node] = []
+    def _expand(self, state: State) -> Polynomial:
+        nodes: list[PackedNode] = []
         ranges: list[int] = []
         for component, own in state:
             shift = len(ranges)
             nodes += [(node[0], *[label + shift for label in node[1:]]) for node in component]
             ranges += own
-        first = min(range(len(nodes)), key=lambda k: self._kinds[nodes[k][0]].rule)
+        first = min(range(len(nodes)), key=lambda k: self._turn(nodes[k], ranges))
         kind = self._kinds[nodes[first][0]]
         if kind.rule == _NUMBERS:
-            return {1 << BITS * self._number(state, nodes): 1}
+            return {self._number(state, nodes): 1}
         rules = (self._pairs, self._blocks, self._rows, self._chains)
         total: Polynomial = {}
         for removed, added, unions, weight in rules[kind.rule](nodes, first, kind):
@@ -244,18 +169,27 @@ class Averages:
                 total[monomial] = total.get(monomial, 0) + value
         return total
 
+    def _turn(self, node: PackedNode, ranges: Sequence[int]) -> tuple[int, int]:
+        rule = self._kinds[node[0]].rule
+        if not self._split or rule > _ROWS:
+            return (1, rule)
+        # Tensors that a block meets come first: once they are gone, one tensor in two blocks may meet itself.
+        sizes = self._kinds[node[0]].element.dimensions
+        labels = (self.symbols.label(ranges[label]) for label in node[1:])
+        return (
+            (0, rule) if any(label.checked([s]).sectors for label, s in zip(labels, sizes, strict=True)) else (1, rule)
+        )
+
     def _reduce(
         self,
-        nodes: Sequence[_Node],
+        nodes: Sequence[PackedNode],
         ranges: Sequence[int],
         removed: tuple[int, ...],
-        added: Sequence[_Node],
-        unions: Sequence[tuple[int, int]],
-    ) -> tuple[int, _State] | None:
+        added: Sequence[PackedNode],
+        unions: Sequence[tuple[int, int, Dimension]],
+    ) -> tuple[int, State] | None:
         """Remove and add nodes and identify labels: the closed labels as a monomial, and the rest; None for zero."""
-        self._work += 1
-        if self._work > self._largest_work:
-            self._give_up()
+        self._spend()
         parent: dict[int, int] = {}
         touched: dict[int, int] = {}
 
@@ -264,15 +198,15 @@ class Averages:
                 label = parent[label]
             return label
 
-        for a, b in unions:
+        for a, b, size in unions:
             a, b = root(a), root(b)
             if a != b:
                 own, other = touched.get(a, ranges[a]), touched.get(b, ranges[b])
                 if own != other:
-                    common = self.symbols[own].meet(self.symbols[other])
+                    common = self.symbols.label(own).meet(self.symbols.label(other), size)
                     if common is None:
                         return None
-                    other = self.symbol(common)
+                    other = self.symbols.number("dimension", common)
                 parent[a] = b
                 touched[b] = other
         rest = [
@@ -290,12 +224,25 @@ class Averages:
             ranges = list(ranges)
             for label, symbol in touched.items():
                 ranges[label] = symbol
-        return closed, self._state(rest, ranges)
+        if self._split:
+            ranges = self._checked(rest, ranges)
+        return closed, self._forms.state(rest, ranges)
+
+    def _checked(self, nodes: Sequence[PackedNode], ranges: Sequence[int]) -> list[int]:
+        """Labels know where they lie in the larger slots that are left, and forget those of removed nodes."""
+        slots: dict[int, list[Dimension]] = {}
+        for node in nodes:
+            for label, size in zip(node[1:], self._kinds[node[0]].element.dimensions, strict=True):
+                slots.setdefault(label, []).append(size)
+        checked = list(ranges)
+        for label, sizes in slots.items():
+            checked[label] = self.symbols.number("dimension", self.symbols.label(ranges[label]).checked(sizes))
+        return checked
 
     # The rules: nodes removed, nodes added, labels identified, and a monomial
 
-    def _pairs(self, nodes: Sequence[_Node], first: int, kind: _Kind) -> Iterator[Any]:
-        own = nodes[first][1:]
+    def _pairs(self, nodes: Sequence[PackedNode], first: int, kind: _Kind) -> Iterator[Any]:
+        own, sizes = nodes[first][1:], kind.element.dimensions
         permutations: Sequence[tuple[int, ...]] = (tuple(range(len(own))),)
         covariances: Sequence[Fixed | None] = ()
         if isinstance(kind.element, Gaussian):
@@ -304,29 +251,31 @@ class Averages:
             if node[0] != kind.partner or number == first:
                 continue
             for permutation in permutations:
-                pairs = [(own[slot], node[1 + other]) for slot, other in enumerate(permutation)]
+                pairs = [(own[slot], node[1 + other], sizes[slot]) for slot, other in enumerate(permutation)]
                 added = []
                 if covariances:
-                    matrices = [(self._kind(c, None), *pair) for c, pair in zip(covariances, pairs, strict=True) if c]
-                    added = matrices
+                    joined = zip(covariances, pairs, strict=True)
+                    added = [(self._kind(c, None), *pair[:2]) for c, pair in joined if c]
                     pairs = [pair for c, pair in zip(covariances, pairs, strict=True) if c is None]
                 yield (first, number), added, pairs, 0
 
-    def _blocks(self, nodes: Sequence[_Node], first: int, kind: _Kind) -> Iterator[Any]:
+    def _blocks(self, nodes: Sequence[PackedNode], first: int, kind: _Kind) -> Iterator[Any]:
         element: Any = kind.element
         others = [
             number for number, node in enumerate(nodes) if number != first and self._kinds[node[0]].element is element
         ]
         for size in range(len(others) + 1):
             for chosen in combinations(others, size):
+                self._spend()
                 block = (first, *chosen)
                 marks = tuple(sorted((self._kinds[nodes[k][0]].mark for k in block), key=repr))
                 if element.cumulant(marks) == 0:
                     continue
-                unions = [pair for k in chosen for pair in zip(nodes[first][1:], nodes[k][1:], strict=True)]
-                yield block, (), unions, 1 << BITS * self.symbol((element, marks), ("cumulant", element, marks))
+                sizes = element.dimensions
+                unions = [pair for k in chosen for pair in zip(nodes[first][1:], nodes[k][1:], sizes, strict=True)]
+                yield block, (), unions, self.symbols.monomial("cumulant", (element, marks))
 
-    def _rows(self, nodes: Sequence[_Node], first: int, kind: _Kind) -> Iterator[Any]:
+    def _rows(self, nodes: Sequence[PackedNode], first: int, kind: _Kind) -> Iterator[Any]:
         """Join a Haar matrix and a partner: a chain from the column of the plain one to that of the conjugate one."""
         chain = self._add_kind(_CHAINS, kind.element, None, not kind.element.is_complex, 1)
         for number, node in enumerate(nodes):
@@ -334,39 +283,51 @@ class Averages:
                 columns = [nodes[first][2], node[2]]
                 if kind.mark == CONJUGATE:
                     columns.reverse()
-                yield (first, number), [(chain, *columns)], [(nodes[first][1], node[1])], 0
+                rows = (nodes[first][1], node[1], kind.element.dimensions[0])
+                yield (first, number), [(chain, *columns)], [rows], 0
 
-    def _chains(self, nodes: Sequence[_Node], first: int, kind: _Kind) -> Iterator[Any]:
+    def _chains(self, nodes: Sequence[PackedNode], first: int, kind: _Kind) -> Iterator[Any]:
         """Match the first column of a chain: with its own second one, which closes a cycle, or with another chain's."""
-        element = kind.element
+        element, (_, size) = kind.element, kind.element.dimensions
         start, end = nodes[first][1:]
-        weight = 1 << BITS * self.symbol((element, kind.length), ("cycle", element, kind.length))
-        yield (first,), (), [(start, end)], weight
+        weight = self.symbols.monomial("cycle", (element, kind.length))
+        yield (first,), (), [(start, end, size)], weight
         for number, node in enumerate(nodes):
             other = self._kinds[node[0]]
             if number == first or other.rule != _CHAINS or other.element is not element:
                 continue
             longer = self._add_kind(_CHAINS, element, None, kind.symmetric, kind.length + other.length)
             # A plain column meets a conjugate one; for orthogonal matrices any two columns can meet.
-            yield (first, number), [(longer, node[1], end)], [(start, node[2])], 0
+            yield (first, number), [(longer, node[1], end)], [(start, node[2], size)], 0
             if kind.symmetric:
-                yield (first, number), [(longer, node[2], end)], [(start, node[1])], 0
+                yield (first, number), [(longer, node[2], end)], [(start, node[1], size)], 0
 
-    def _number(self, state: _State, nodes: Sequence[_Node]) -> int:
+    def _number(self, state: State, nodes: Sequence[PackedNode]) -> int:
         """Fixed tensors alone: a number."""
         import opt_einsum
 
         operands: list[Any] = []
+        labels = [number for _, own in state for number in own]
         for node in nodes:
             element = self._kinds[node[0]].element
             assert isinstance(element, Fixed)
-            if any(self.symbols[symbol].sector for _, own in state for symbol in own):
-                raise ExactError(f"{element!r} meets an index that is split into blocks, expected a block tensor there")
-            operands += [element.entries, list(node[1:])]
+            ranges = [self.symbols.label(labels[label]) for label in node[1:]]
+            places = [label.within(size) for label, size in zip(ranges, element.dimensions, strict=True)]
+            entries = element.entries[tuple(slice(int(place.start), int(place.stop)) for place in places)]
+            operands += [entries, list(node[1:])]
         value = float(opt_einsum.contract(*operands, []))
-        return self.symbol(value, ("number", state))
+        return self.symbols.monomial("value", value, ("fixed", state))
 
-    def _give_up(self) -> None:
+    def _spend(self) -> None:
+        """Count a reduction, and give up when there were too many.
+
+        Raises
+        ------
+        ExactError : the average is too large.
+        """
+        self._work += 1
+        if self._work <= self._largest_work:
+            return
         counts: dict[Element, int] = {}
         for node in self._described.nodes:
             counts[node.element] = counts.get(node.element, 0) + 1
@@ -384,11 +345,3 @@ def _factorial(order: int) -> int:
 
 def _pairings(count: int) -> str:
     return f"{float(prod(range(count - 1 + count % 2, 0, -2))):.3g}"
-
-
-def _product(a: Polynomial, b: Polynomial) -> Polynomial:
-    result: Polynomial = {}
-    for x, u in a.items():
-        for y, v in b.items():
-            result[x + y] = result.get(x + y, 0) + u * v
-    return result

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from randtensor.errors import ExactError, InputError
+from randtensor.errors import ExactError, InfiniteMomentError, InputError
 from randtensor.exact.laws.integration import integrate_continuous, integrate_density
 from randtensor.exact.rationals import exact_number
 from randtensor.orders import Order, Scale, Term
@@ -99,6 +99,10 @@ def _times(a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(result)
 
 
+#: What is left of sums of floats that cancel, relative to the sum of their absolute values.
+RESIDUE = 1e-13
+
+
 class Law(ABC):
     """The law of one real entry x, with its joint moments and cumulants.
 
@@ -173,6 +177,7 @@ class Law(ABC):
         total = self.moment(marks)
         if not marks:
             return Fraction(0)
+        size = abs(total) if isinstance(total, float) else 0.0
         first, counts = marks[0], Counter(marks)
         counts[first] -= 1
         # E f1 f2 .. = sum over the block of f1 of its cumulant times the moment of all others.
@@ -184,8 +189,11 @@ class Law(ABC):
             ways = prod(comb(c, t) for c, t in zip(counts.values(), taken, strict=True))
             part = self.cumulant((first, *block))
             if part != 0:
-                total = total - ways * part * self.moment(rest)
-        return total
+                summand = ways * part * self.moment(rest)
+                total = total - summand
+                size += abs(summand) if isinstance(summand, float) else 0.0
+        # What rounding leaves of floats that cancel is zero.
+        return Fraction(0) if isinstance(total, float) and abs(total) <= RESIDUE * size else total
 
 
 def _sorted(marks: Sequence[Any]) -> tuple[Any, ...]:
@@ -205,7 +213,7 @@ class NamedLaw(Law):
 
     def raw(self, order: int) -> Fraction:
         if self.degrees is not None and order >= self.degrees:
-            raise ExactError(f"the moment of order {order} of {self.name} is infinite")
+            raise InfiniteMomentError(f"the moment of order {order} of {self.name} is infinite")
         if self.family == "exponential":  # E (X - 1)^k counts derangements
             return Fraction(sum((-1) ** j * (factorial(order) // factorial(j)) for j in range(order + 1)))
         if order % 2:

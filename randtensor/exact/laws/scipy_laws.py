@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from randtensor.errors import ExactError
+from randtensor.errors import ExactError, InfiniteMomentError
 from randtensor.exact.laws.integration import integrate_continuous
 from randtensor.exact.laws.law import Law, NamedLaw, named
 from randtensor.exact.rationals import exact_number, recognised
@@ -45,7 +45,7 @@ class SciPyLaw(Law):
         with np.errstate(all="ignore"):
             value = float(moment(order) if hasattr(self.distribution, "rvs") else moment(order, kind="raw"))
         if not np.isfinite(value):
-            raise ExactError(f"the moment of order {order} of {self.name} is infinite")
+            raise InfiniteMomentError(f"the moment of order {order} of {self.name} is infinite")
         return recognised(value)
 
     def integral(self, function: Callable[[Array], Array]) -> float:
@@ -68,7 +68,7 @@ class AffineLaw(SciPyLaw):
         try:
             moments = [comb(order, j) * self.base.raw(j) for j in range(order + 1)]
         except ExactError as error:
-            raise ExactError(f"the moment of order {order} of {self.name} is infinite") from error
+            raise InfiniteMomentError(f"the moment of order {order} of {self.name} is infinite") from error
         shift, scale = self.shift, self.scale
         value = sum((m * shift ** (order - j) * scale**j for j, m in enumerate(moments) if m), start=Fraction(0))
         return recognised(value) if isinstance(value, float) else value

@@ -276,7 +276,7 @@ def variations(plan: Plan) -> Iterator[Claim]:
         predicted=rt.O(n**-1),
         source="negative control",
         expect="refuted",
-        correction=0.5,
+        correction=1.0,
         **plan.short,
     )
     yield Claim(

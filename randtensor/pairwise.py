@@ -26,17 +26,24 @@ def contract_batch(terms: Sequence[str], output: str, arrays: Sequence[Array]) -
     [14.0, 126.0]
     """
     left, values = [], []
+    names: list[Any] = []
     for term, array in zip(terms, arrays, strict=True):
         kept = "".join(label for label in term if term.count(label) == 1)
         # A label that occurs twice on one operand is a trace, taken before anything else.
         values.append(array if kept == term else np.einsum(f"Z{_names(term)}->Z{_names(kept, term)}", array))
         left.append(kept)
+        names.append((id(array), _names(term)))
+    #: products by what they are made of: equal operands are multiplied in the same way once
+    known: dict[Any, Array] = {}
     for i, j in _path(tuple(left), output, tuple(value.shape[1:] for value in values)):
         b, a = left.pop(j), left.pop(i)
         y, x = values.pop(j), values.pop(i)
-        labels, product = _pair(a, b, x, y)
+        second, first = names.pop(j), names.pop(i)
+        name = (first, second, _names(a + b))
+        labels, known[name] = _pair(a, b, x, y, known.get(name))
         left.append(labels)
-        values.append(product)
+        values.append(known[name])
+        names.append(name)
     (labels,), (result,) = left, values
     return np.ascontiguousarray(result.transpose(0, *(1 + labels.index(label) for label in output)))
 
@@ -67,11 +74,13 @@ def _path(terms: tuple[str, ...], output: str, shapes: tuple[tuple[int, ...], ..
     return tuple(pairs)
 
 
-def _pair(a: str, b: str, x: Array, y: Array) -> tuple[str, Array]:
-    """The product of two operands, summed over their common labels."""
+def _pair(a: str, b: str, x: Array, y: Array, known: Array | None) -> tuple[str, Array]:
+    """Labels and entries of the product of two operands over their common labels; ``known`` if it was found before."""
     sizes = dict(zip(a + b, x.shape[1:] + y.shape[1:], strict=True))
     common = [label for label in a if label in b]
     rows, columns = [label for label in a if label not in b], [label for label in b if label not in a]
+    if known is not None:
+        return "".join([*rows, *columns]), known
     batch, inner = len(x), prod(sizes[label] for label in common)
     x = x.transpose(0, *(1 + a.index(label) for label in [*rows, *common])).reshape(batch, -1, inner)
     y = y.transpose(0, *(1 + b.index(label) for label in [*columns, *common])).reshape(batch, -1, inner)

@@ -105,9 +105,16 @@ class Quantity(ABC):
 
     def sample_block(self, sizes: Sizes, block: int, root: np.random.SeedSequence) -> np.ndarray:
         """Block number ``block`` of the sample stream at these sizes, as ``evaluate`` returns it."""
-        generator = block_generator(root, self.fingerprint, sizes, block)
-        with Draw(sizes, self.block_length(sizes), generator) as draw:
+        fingerprint, length = self._block_facts(tuple(sizes.items()))
+        with Draw(sizes, length, block_generator(root, fingerprint, sizes, block)) as draw:
             return self.evaluate(draw)
+
+    def _block_facts(self, sizes: tuple[tuple[str, int], ...]) -> tuple[str, int]:
+        """Fingerprint and block length, found once: quantities do not change, and small blocks are soon drawn."""
+        facts: dict[Any, tuple[str, int]] = self.__dict__.setdefault("_facts", {})
+        if sizes not in facts:
+            facts[sizes] = self.fingerprint, self.block_length(dict(sizes))
+        return facts[sizes]
 
     def sample(self, n: int | Mapping[Any, int] | None = None, size: int = 1, *, rng: Seed = None) -> np.ndarray:
         """Independent samples, shape ``(size, *shape)``.

@@ -43,11 +43,8 @@ def test_names_classes_and_dimensions():
         (lambda: from_classes("ab,ab->", "gaussian", {"z": "3"}), rt.InputError, "dim names the index 'z'"),
         (lambda: from_classes("ab,ab->", "gaussian", {"a": "foo bar"}), rt.InputError, "dim of 'a' is 'foo bar'"),
         (lambda: from_classes("ab,ab->", "T=gaussian,T=goe"), rt.InputError, "classes defines 'T' twice"),
-        (
-            lambda: from_classes("aab,ab->", "T=gaussian,gaussian"),
-            rt.InputError,
-            "expected another name for another tensor",
-        ),
+        (lambda: from_classes("aab,ab->", "T=gaussian,gaussian"), rt.EquationError, "'a' .* is used 3 times"),
+        (lambda: from_classes("abc,ab->", "gaussian"), rt.InputError, "another name for another tensor"),
         (lambda: from_network("ij,i,j->", "unheard"), rt.ActivationError, "unheard"),
         (lambda: predict(from_classes("a,a->", "gaussian"), "a,a->", [16]), rt.InputError, "at least two different"),
     ],

@@ -159,9 +159,11 @@ class DenseContraction(DenseTensor):
         for label, count in counts.items():
             if count + (label in output) != 2:
                 left_free = " and left free" if label in output else ""
+                times = "once" if count == 1 else f"{count} times"
+                hint = " (powers of entries are written rt.square and its like)" if count > 2 else ""
                 raise EquationError(
-                    f"index {label!r} of {equation!r} is used {count} times{left_free}, "
-                    f"expected twice to be summed or once to be left free"
+                    f"index {label!r} of {equation!r} is used {times}{left_free}, "
+                    f"expected twice to be summed, or once and in the output to be left free{hint}"
                 )
         super().__init__(tuple(sizes[label] for label in output), "einsum")
         self.scale_names = tuple(sorted({name for operand in operands for name in operand.scale_names}))

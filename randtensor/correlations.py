@@ -10,6 +10,7 @@ from typing import Any
 from randtensor.contraction import einsum
 from randtensor.dimensions import check_factor
 from randtensor.errors import InputError
+from randtensor.expansions import Expansion
 from randtensor.orders import Order, Term
 from randtensor.random_function import RandomFunction
 
@@ -76,6 +77,8 @@ def correlation(
     equation = ",".join([labels, *labels[free:]]) + "->" + labels[:free]
     result = einsum(equation, top, *gradients, probes=probes) / (factorial(free) * factorial(closed))
     eta = check_factor(learning_rate)
+    if isinstance(eta, Expansion):
+        raise InputError(f"learning_rate is the expansion {eta}, expected a positive number or an order in the scales")
     if isinstance(eta, Order | Term):
         result = result * eta ** (Fraction(free, 2) + closed)
     elif eta <= 0:

@@ -10,6 +10,7 @@ from numbers import Integral, Rational
 from typing import Any
 
 from randtensor.errors import InputError, ShapeError
+from randtensor.expansions import Expansion
 from randtensor.orders import Order, Scale, Term
 
 __all__ = [
@@ -32,7 +33,7 @@ __all__ = [
 Dimension = int | Term
 
 #: A scalar factor: a number, exact where it was given so, or an order or term that is evaluated at each size.
-Factor = float | Fraction | Order | Term
+Factor = float | Fraction | Order | Term | Expansion
 
 
 def check_shape(shape: Sequence[Any], owner: str) -> tuple[Dimension, ...]:
@@ -50,6 +51,10 @@ def check_shape(shape: Sequence[Any], owner: str) -> tuple[Dimension, ...]:
 
 
 def _check_dimension(size: Any, owner: str) -> Dimension:
+    if isinstance(size, Order) and size.is_sum:
+        raise ShapeError(
+            f"{owner}: the size is a sum of orders, {size}, which keeps no constants, expected a multiple of a product"
+        )
     if isinstance(size, Order | Scale):
         size = Term(1, size)
     if isinstance(size, Term):
@@ -81,13 +86,13 @@ def same_dimension(a: Dimension, b: Dimension) -> bool:
 
 def evaluate_factor(value: Any, sizes: Mapping[str, int]) -> float:
     """A number, order or term at the given sizes."""
-    if isinstance(value, Order | Scale | Term):
+    if isinstance(value, Order | Scale | Term | Expansion):
         return _evaluate(value, tuple(sizes.items()))
     return float(value)
 
 
 @lru_cache(maxsize=4096)
-def _evaluate(value: Order | Term, sizes: tuple[tuple[str, int], ...]) -> float:
+def _evaluate(value: Order | Term | Expansion, sizes: tuple[tuple[str, int], ...]) -> float:
     names = {scale.name for scale in scales_of(value)}
     return float(value.evaluate({name: size for name, size in sizes if name in names}))
 
@@ -111,7 +116,11 @@ def check_factor(factor: Any) -> Factor:
     ------
     InputError : anything else.
     """
-    if isinstance(factor, Order | Scale | Term):
+    if isinstance(factor, Order) and factor.is_sum:
+        raise InputError(
+            f"the factor is a sum of orders, {factor}, which keeps no constants, expected a product, or an Expansion"
+        )
+    if isinstance(factor, Order | Scale | Term | Expansion):
         return factor
     if isinstance(factor, Rational) and not isinstance(factor, bool):
         return Fraction(int(factor.numerator), int(factor.denominator))
@@ -166,7 +175,7 @@ def scales_of(value: Any) -> tuple[Scale, ...]:
     """The scales a number, order, term or dimension depends on."""
     if isinstance(value, Term):
         return value.order.scales
-    return value.scales if isinstance(value, Order | Scale) else ()
+    return value.scales if isinstance(value, Order | Scale | Expansion) else ()
 
 
 def scale_names(values: Sequence[Any]) -> tuple[str, ...]:

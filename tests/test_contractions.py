@@ -51,7 +51,11 @@ BAD_EQUATIONS = [
     ("a,a->", (A, v), "operand 0 of 'a,a->', a tensor, has 2 indices, but its term 'a' names 1"),
     ("a,a->", (H, g), "operand 0 of 'a,a->', a derivative of order 2, has 2 indices, but its term 'a' names 1"),
     ("a,a->", (v, g), "mixes random tensors with derivative tensors, expected operands of one kind"),
-    ("ab,b->", (A, v), "index 'a' of 'ab,b->' is used 1 times, expected twice to be summed or once to be left free"),
+    (
+        "ab,b->",
+        (A, v),
+        "index 'a' of 'ab,b->' is used once, expected twice to be summed, or once and in the output to be left free",
+    ),
     ("a,a,a->", (v, v, v), "index 'a' of 'a,a,a->' is used 3 times, expected twice"),
     ("a,a->a", (v, v), "index 'a' of 'a,a->a' is used 2 times and left free"),
     ("a,a->", (v, rt.gaussian(2 * n)), "index 'a' of 'a,a->' has dimensions n and .*n, expected one dimension"),

@@ -123,3 +123,30 @@ def test_bad_orders_of_cumulants_and_powers():
     for exponent in (0, -1, 0.5):
         with pytest.raises(rt.InputError, match=r"exponent is .*, expected a positive integer"):
             quartic(G) ** exponent
+
+
+def test_loops_of_derivatives_have_an_order():
+    # Sampled with random probes, of which no square is taken: the order does not depend on them.
+    f = rt.networks.two_layer(1, n)
+    H = f.derivative([1.0], order=2)
+    assert rt.einsum("ab,ab->", H, H).order() == rt.Theta(1)
+
+
+def test_sums_of_orders_are_no_sizes_and_no_factors():
+    for call in (
+        lambda: rt.gaussian(n + 1, n),
+        lambda: rt.haar(n + 1),
+        lambda: rt.gaussian(n, std=n + 1),
+        lambda: G * (n + 1),
+        lambda: rt.Expansion.of(n + 1),
+        lambda: 2 * (n + 1),
+    ):
+        with pytest.raises(rt.RandtensorError, match="sum"):
+            call()
+
+
+def test_quantities_are_centred_by_their_expectation():
+    square = rt.einsum("a,a->", g, g)
+    centred = square - square.expectation()
+    assert centred.expectation() == 0 and centred.variance() == square.variance()
+    assert abs(centred.sample(100, 200, rng=0).mean()) < 6 * (200 / 200) ** 0.5

@@ -17,7 +17,7 @@ def test_every_class_has_exact_moments(name):
     c = from_classes("ab,ab->", f"T={name},T*")
     # The squared Frobenius norm.
     assert c.expectation().order == {"sphere": n**0}.get(
-        name, n if name in ("orthogonal", "unitary", "identity") else n**2
+        name, n if name in ("haar", "orthogonal", "unitary", "identity") else n**2
     )
     assert len(c.sample(3, size=2, rng=0)) == 2
 
@@ -44,6 +44,7 @@ def test_names_classes_and_dimensions():
         (lambda: from_classes("ab,ab->", "gaussian", {"a": "foo bar"}), rt.InputError, "dim of 'a' is 'foo bar'"),
         (lambda: from_classes("ab,ab->", "T=gaussian,T=goe"), rt.InputError, "classes defines 'T' twice"),
         (lambda: from_classes("aab,ab->", "T=gaussian,gaussian"), rt.EquationError, "'a' .* is used 3 times"),
+        (lambda: from_classes("abc,ab->", "gaussian"), rt.InputError, "another name for another tensor"),
         (lambda: from_network("ij,i,j->", "unheard"), rt.ActivationError, "unheard"),
         (lambda: predict(from_classes("a,a->", "gaussian"), "a,a->", [16]), rt.InputError, "at least two different"),
     ],
@@ -85,6 +86,9 @@ def test_command():
         (["ab,ab->", "--dim", "a"], "dim is 'a', expected an index letter and its size"),
         (["ab,ab->", "--n", "16,x"], "n is '16,x', expected sizes separated by commas"),
         (["i,i->", "--network", "tanh", "--dim", "i=3"], "dim is given together with network"),
+        (["i,i->", "--network", "tanh", "--classes", "goe"], "classes is given together with network"),
+        (["i,i->", "--depth", "2"], "depth is 2, but there is no network"),
+        (["ab,ab->", "--dim", "a=2", "--dim", "a=3"], "dim gives the index 'a' the sizes 2 and 3"),
         (["ab,ab"], "expected letters, commas and one arrow"),
     ],
 )

@@ -205,24 +205,27 @@ def list_claims(targets: tuple[str, ...]) -> None:
 @click.argument("equation")
 @click.option(
     "--classes",
-    default="gaussian",
-    show_default=True,
+    default=None,
     metavar="ITEMS",
     help="Class of all operands, or one item per operand, separated by commas: CLASS, NAME=CLASS, or the NAME of an "
-    "earlier one, with * for the conjugate. Equal names are one tensor.",
+    "earlier one, with * for the conjugate. Equal names are one tensor, and a class without a name is its own name. "
+    "[default: gaussian]",
 )
 @click.option("--dim", "dims", multiple=True, metavar="INDEX=SIZE", help="Dimension of an index [default: n].")
 @click.option(
     "--network",
     metavar="ACTIVATION",
     default=None,
-    help="The operands are derivative tensors of a network: terms of k letters are derivatives of order k.",
+    help="The operands are derivative tensors of a network: terms of k letters are derivatives of order k. "
+    "relu stands for sqrt(2) max(z, 0).",
 )
-@click.option("--depth", type=int, default=1, show_default=True, help="Hidden layers of the network.")
+@click.option("--depth", type=int, default=None, help="Hidden layers of the network [default: 1].")
 @click.option(
     "--n", "sizes", default="16,32,64,128", show_default=True, metavar="SIZES", help="Sizes that a fit would use."
 )
-def predict(equation: str, classes: str, dims: tuple[str, ...], network: str | None, depth: int, sizes: str) -> None:
+def predict(
+    equation: str, classes: str | None, dims: tuple[str, ...], network: str | None, depth: int | None, sizes: str
+) -> None:
     """Predict a contraction without sampling: expectation, variance, order, derivation, and sample size.
 
     EQUATION is an einsum equation with a scalar result, such as "abc,ade,fbe,fdc->".
@@ -231,18 +234,24 @@ def predict(equation: str, classes: str, dims: tuple[str, ...], network: str | N
     from theory_checks.predicting import predict as run
     from theory_checks.tables import prediction_table
 
-    pairs = dict(_pair(text) for text in dims)
+    pairs: dict[str, str] = {}
+    for index, size in map(_pair, dims):
+        if pairs.setdefault(index, size) != size:
+            raise InputError(f"dim gives the index {index!r} the sizes {pairs[index]} and {size}, expected one")
     if network is None:
-        quantity = from_classes(equation, classes, pairs)
+        if depth is not None:
+            raise InputError(f"depth is {depth}, but there is no network, expected both or neither")
+        quantity = from_classes(equation, classes or "gaussian", pairs)
     else:
-        if pairs:
-            raise InputError("dim is given together with network, whose width is n, expected one of them")
-        quantity = from_network(equation, network, depth)
+        for option, given in (("dim", pairs), ("classes", classes)):
+            if given:
+                raise InputError(f"{option} is given together with network, whose width is n, expected one of them")
+        quantity = from_network(equation, network, 1 if depth is None else depth)
     try:
-        given = [int(size) for size in sizes.split(",")]
+        numbers = [int(size) for size in sizes.split(",")]
     except ValueError:
         raise InputError(f"n is {sizes!r}, expected sizes separated by commas, such as 16,32,64") from None
-    _console().print(prediction_table(run(quantity, equation, given)))
+    _console().print(prediction_table(run(quantity, equation, numbers)))
 
 
 @main.command()

@@ -25,6 +25,7 @@ CLASSES: dict[str, tuple[str, Callable[..., Any]]] = {
     "symmetric": ("symmetric Gaussian tensor", lambda *d: rt.symmetric_gaussian(_one(d), len(d))),
     "goe": ("symmetric Gaussian matrix", lambda *d: rt.goe(_matrix(d))),
     "gue": ("Hermitian Gaussian matrix", lambda *d: rt.gue(_matrix(d))),
+    "haar": ("Haar orthogonal matrix", lambda *d: rt.haar(_matrix(d))),
     "orthogonal": ("Haar orthogonal matrix", lambda *d: rt.haar(_matrix(d))),
     "unitary": ("Haar unitary matrix", lambda *d: rt.haar(_matrix(d), group="unitary")),
     "identity": ("identity matrix", lambda *d: rt.identity(_matrix(d))),
@@ -165,6 +166,11 @@ def from_classes(equation: str, classes: str, dimensions: Mapping[str, str] | No
             if kind not in CLASSES:
                 raise InputError(f"classes names {kind!r}, expected {', '.join(CLASSES)}, or a name given before")
             tensors[name] = CLASSES[kind][1](*(sizes.get(letter, rt.Scale("n")) for letter in term))
+        elif len(term) != tensors[name].ndim:
+            raise InputError(
+                f"classes uses {name!r} for {term!r}, but it is a tensor of {tensors[name].ndim} indices, "
+                f"expected another name for another tensor, as in A={kind or 'gaussian'},B={kind or 'gaussian'}"
+            )
         operands.append(tensors[name].conj() if conjugate else tensors[name])
     return rt.einsum(equation, *operands)
 

@@ -65,7 +65,8 @@ def prediction_table(prediction: TextPrediction) -> Group:
     table.add_row("contraction", Text(prediction.equation, style="bold"))
     for name, value in (("expectation", prediction.expectation), ("variance", prediction.variance)):
         if value is not None:
-            table.add_row(name, Text(str(value)))
+            where = " and ".join(f"{scale} >= {least}" for scale, least in value.valid_from.items() if least > 1)
+            table.add_row(name, Text(f"{value}   ({where})" if where else str(value)))
     if prediction.obstacle is not None:
         table.add_row("not exact", Text(prediction.obstacle))
     derivation = prediction.derivation

@@ -20,7 +20,7 @@ from randtensor.expansions import Expansion
 from randtensor.orders import Scale, Term
 from randtensor.quantity import Quantity, resolve_sizes
 
-__all__ = ["cumulant", "expectation", "joint_cumulant", "variance"]
+__all__ = ["cumulant", "expectation", "joint_cumulant", "second_moment", "variance"]
 
 
 def expectation(quantity: Quantity, n: Any = None) -> Any:
@@ -58,6 +58,18 @@ def cumulant(quantity: Quantity, k: int, n: Any = None) -> Any:
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
         raise InputError(f"k is {k!r}, expected the order of a cumulant as a positive integer")
     return _Cumulants([quantity], n).of((k,))
+
+
+def second_moment(quantity: Quantity, n: Any = None) -> Any:
+    """The exact mean of |X|^2; arguments, result and errors as for `Quantity.expectation`.
+
+    >>> import randtensor as rt
+    >>> print(second_moment(rt.einsum("aa->", rt.haar(rt.Scale("n"), "unitary"))))
+    1
+    """
+    if quantity.is_complex:
+        return _Cumulants([quantity, quantity.conj()], n).moment((1, 1))
+    return _Cumulants([quantity], n).moment((2,))
 
 
 def joint_cumulant(*quantities: Quantity, n: Any = None) -> Any:
@@ -109,7 +121,14 @@ class _Cumulants:
         """The cumulant in which each quantity is taken as often as ``counts`` says."""
         if sum(counts) > 1 and self._by_units:
             return self._of_units(counts)
-        value = self.symbols.value(self._cumulant(counts), self.sizes)
+        return self._value(self._cumulant(counts))
+
+    def moment(self, counts: _Counts) -> Any:
+        """The moment in which each quantity is taken as often as ``counts`` says."""
+        return self._value(self._moment(counts))
+
+    def _value(self, polynomial: Polynomial) -> Any:
+        value = self.symbols.value(polynomial, self.sizes)
         return value if self.sizes is not None else value.valid(**self._valid)
 
     def _cumulant(self, counts: _Counts) -> Polynomial:
@@ -193,7 +212,7 @@ class _Cumulants:
                 given = evaluate_shape([size], self.sizes or {})[0]
                 if given <= unbalanced:
                     raise ExactError(
-                        f"{element!r} of size {given} occurs {unbalanced} times unpaired, "
+                        f"{element!r} of size {given} occurs {unbalanced} times, "
                         f"expected a size above that: the determinant enters below"
                     )
 

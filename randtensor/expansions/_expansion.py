@@ -360,7 +360,7 @@ def _embed(value: object) -> Expansion | None:
         if value.kind != "O":
             raise OrderError(f"the operand is the bound {value}, expected O: a remainder is bounded from above")
         return Expansion(*normal_form(ZERO, {}, value.order))
-    if isinstance(value, Order) and len(value._monomials) > 1:
+    if isinstance(value, Order) and (len(value._monomials) > 1 or value.is_sum):
         raise OrderError(f"the operand is the order {value}, a sum without constants: add expansions instead")
     return _comparable(value)
 

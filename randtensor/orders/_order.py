@@ -68,6 +68,9 @@ class Order(Asymptotic):
 
     _monomials: Monomials
 
+    #: whether the order was written as a sum, whose smaller terms and constants are lost
+    is_sum = False
+
     def __init__(self, value: Asymptotic | Number | str = 1) -> None:
         object.__setattr__(self, "_monomials", growth_of(value, "value")._monomials)
 
@@ -196,7 +199,10 @@ class Order(Asymptotic):
             if is_number(other):
                 raise OrderError(f"the sum of the order {self} and {other!r} is ambiguous: write 1 for a constant")
             return NotImplemented
-        return sum_of_monomials([*self._monomials, *embedded])
+        result = sum_of_monomials([*self._monomials, *embedded])
+        # n + 1 is the class of n; as a size or a factor it would be a mistake, and is refused there.
+        object.__setattr__(result, "is_sum", bool(self._monomials and embedded))
+        return result
 
     __radd__ = __add__
 

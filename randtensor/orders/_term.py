@@ -49,7 +49,7 @@ class Term(Asymptotic):
         value, growth = exact_coefficient(coefficient), growth_of(order, "order")
         if isinstance(order, Term):
             value *= order.coefficient
-        if len(growth.terms) > 1:
+        if len(growth.terms) > 1 or (isinstance(order, Order) and order.is_sum):
             raise OrderError(f"order is {growth}, expected a single term: a constant times a sum of orders is lost")
         if value == 0 or growth == 0:
             value, growth = Fraction(0), Order.zero()

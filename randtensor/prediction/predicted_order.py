@@ -12,6 +12,7 @@ from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.derivatives import DerivativeTensor
 from randtensor.errors import ExactError, InfiniteMomentError, InputError
 from randtensor.exact.diagrams.elements import Gaussian, Haar, Independent, Spherical
+from randtensor.exact.moments import second_moment
 from randtensor.exact.structure import Summand, summands
 from randtensor.expansions import Expansion
 from randtensor.norms import norm
@@ -81,7 +82,7 @@ def _from_moments(quantity: Quantity, statistic: str) -> Derivation:
     if statistic == "mean":
         value, name = quantity.expectation(), "mean"
     elif statistic == "rms":
-        value, name = (quantity * quantity.conj()).expectation(), "second moment"
+        value, name = second_moment(quantity), "second moment"
     else:
         value, name = quantity.variance(), "variance"
     bound: Bound = value.bound

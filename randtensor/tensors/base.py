@@ -280,6 +280,8 @@ def check_std(std: Any) -> Any:
     ------
     ShapeError : anything else.
     """
+    if isinstance(std, Order) and std.is_sum:
+        raise ShapeError(f"std is a sum of orders, {std}, which keeps no constants, expected a product")
     if isinstance(std, Order | Scale | Term):
         if isinstance(std, Term) and std.coefficient < 0:
             raise ShapeError(f"std is {std}, expected a non-negative number or an order in the scales")

@@ -74,8 +74,8 @@ def terms(over: Sequence[rt.Scale] | None = None, *, logs: bool = True) -> st.Se
     """A rational coefficient, possibly 0, times a monomial.
 
     >>> from hypothesis import find
-    >>> find(terms(), lambda term: term.coefficient > 1)
-    Term(2, '1')
+    >>> find(terms(), lambda term: term.coefficient > 1).order
+    Order('1')
     """
     return st.builds(rt.Term, _rationals(3), monomials(over, logs=logs))
 

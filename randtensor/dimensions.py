@@ -85,16 +85,23 @@ def same_dimension(a: Dimension, b: Dimension) -> bool:
 
 
 def evaluate_factor(value: Any, sizes: Mapping[str, int]) -> float:
-    """A number, order or term at the given sizes."""
-    if isinstance(value, Order | Scale | Term | Expansion):
-        return _evaluate(value, tuple(sizes.items()))
+    """A number, order, term or expansion at the given sizes."""
+    if isinstance(value, Expansion):
+        # Equal expansions may hold from different sizes on, which a cache would not tell apart.
+        return _evaluated(value, sizes)
+    if isinstance(value, Order | Scale | Term):
+        return _remembered(value, tuple(sizes.items()))
     return float(value)
 
 
 @lru_cache(maxsize=4096)
-def _evaluate(value: Order | Term | Expansion, sizes: tuple[tuple[str, int], ...]) -> float:
+def _remembered(value: Order | Term, sizes: tuple[tuple[str, int], ...]) -> float:
+    return _evaluated(value, dict(sizes))
+
+
+def _evaluated(value: Order | Term | Expansion, sizes: Mapping[str, int]) -> float:
     names = {scale.name for scale in scales_of(value)}
-    return float(value.evaluate({name: size for name, size in sizes if name in names}))
+    return float(value.evaluate({name: size for name, size in sizes.items() if name in names}))
 
 
 def check_count(name: str, value: Any, alternatives: str = "") -> int:

@@ -13,61 +13,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from neuron_correlators import CORRELATORS, X, Y, Z, constant, contraction, n, squared
 from scipy.integrate import dblquad, quad
-from scipy.stats import expon, t, uniform
+from scipy.stats import expon, uniform
 
 import randtensor as rt
 from randtensor.exact import OneHiddenLayer
 from randtensor.exact.derivatives._integrals import PreActivations, gaussian_integrals
-from randtensor.exact.derivatives.neurons import neuron_cumulant, neuron_expectation
+from randtensor.exact.derivatives.neurons import neuron_expectation
 from randtensor.expansions import Expansion
-from randtensor.networks import deep_linear, mlp, two_layer
+from randtensor.networks import deep_linear, two_layer
 from randtensor.programs.activations import Activation, get_activation
 
-n = rt.Scale("n")
 ONES = [1.0, 1.0, 1.0, 1.0]
-LETTERS = "abcdefghijklmnopq"
-X, Y, Z = [0.5, -1.0, 2.0], [1.5, 0.5, -0.5], [0.25, 1.0, 0.75]
-
-#: name: equation and orders of its operands
-CORRELATORS = {
-    "f f": (",->", (0, 0)),
-    "f^4": (",,,->", (0, 0, 0, 0)),
-    "Theta": ("i,i->", (1, 1)),
-    "Theta^2": ("i,i,j,j->", (1, 1, 1, 1)),
-    "Theta f f": ("i,i,,->", (1, 1, 0, 0)),
-    "gHg f": ("ij,i,j,->", (2, 1, 1, 0)),
-    "(gHg)^2": ("ij,i,j,kl,k,l->", (2, 1, 1, 2, 1, 1)),
-    "gHHg": ("i,ij,jk,k->", (1, 2, 2, 1)),
-    "T3ggg": ("ijk,i,j,k->", (3, 1, 1, 1)),
-    "trH^3 f": ("ij,jk,ki,->", (2, 2, 2, 0)),
-    "trH^4": ("ij,jk,kl,li->", (2, 2, 2, 2)),
-    "|H|^2": ("ij,ij->", (2, 2)),
-    "|T3|^2": ("ijk,ijk->", (3, 3)),
-    "T3Hgf": ("ijk,ij,k,->", (3, 2, 1, 0)),
-    "trH f": ("ii,->", (2, 0)),
-}
-
-
-def contraction(f, name, *inputs):
-    """A correlator of the table, with the inputs assigned to its operands in turn."""
-    equation, orders = CORRELATORS[name]
-    operands = [f.derivative(inputs[i % len(inputs)], order) for i, order in enumerate(orders)]
-    return rt.einsum(equation, *operands, probes=0)
-
-
-def squared(f, name, *inputs):
-    """The square of a correlator, as one contraction."""
-    equation, orders = CORRELATORS[name]
-    terms = equation.removesuffix("->")
-    shifted = "".join(chr(ord(c) + 5) if c.isalpha() else c for c in terms)
-    operands = [f.derivative(inputs[i % len(inputs)], order) for i, order in enumerate(orders)]
-    return rt.einsum(f"{terms},{shifted}->", *operands, *operands, probes=0)
-
-
-def constant(expansion):
-    """The coefficient of an expansion in one term."""
-    return float(expansion.leading.coefficient)
 
 
 # Published constants and polynomials
@@ -141,45 +99,6 @@ def test_moments_of_the_output(k):
     for j in range(k):
         expected = expected * (1 + Expansion.of(2 * j) / n)
     assert neuron_expectation(rt.einsum("," * (2 * k - 1) + "->", *[f] * (2 * k))) == expected
-
-
-# Cumulants
-
-
-@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "leaky_relu(0.3)"])
-@pytest.mark.parametrize(("name", "power"), [("Theta", -1), ("gHHg", -3), ("trH^4", -3), ("gHg f", -2), ("f f", 0)])
-def test_leading_terms_of_variances_cancel_exactly(activation, name, power):
-    """Odd components pair up between the copies and keep the order of the square (Dyer & Gur-Ari, 1909.11304)."""
-    f = two_layer(3, n, activation)
-    c = contraction(f, name, X, Y)
-    variance, mean, square = neuron_cumulant(c, c), neuron_expectation(c), neuron_expectation(squared(f, name, X, Y))
-    assert variance.order == n**power
-    for width in (1, 3, 20):
-        assert variance(width) == pytest.approx(square(width) - mean(width) ** 2, rel=1e-9, abs=1e-12 * square(width))
-
-
-def test_cumulants_of_the_output():
-    """The fourth is 6/n for linear networks; that of order k is of order n^{1 - k/2}, as for sums of n variables."""
-    linear, tanh, skewed = (
-        rt.einsum("->", f(X))
-        for f in (deep_linear(3, n, 1), two_layer(3, n), two_layer(3, 2 * n, "softplus", readout=expon(loc=-1)))
-    )
-    q = Fraction(21, 12)
-    assert neuron_cumulant(*[linear] * 4) == q**2 * 6 / Expansion.of(n)
-    assert neuron_cumulant(*[tanh] * 6).order == n**-2 and neuron_cumulant(*[tanh] * 3) == Expansion.of(0)
-    assert [neuron_cumulant(*[skewed] * k).order for k in (2, 3, 4)] == [rt.Order.one(), n**-0.5, n**-1]
-
-
-def test_joint_cumulants():
-    f, g = two_layer(3, n), two_layer(3, n, "softplus")
-    kernel, other, independent = contraction(f, "Theta", X), contraction(f, "Theta", Y), contraction(g, "Theta", X)
-    covariance = neuron_cumulant(kernel, other)
-    assert constant(covariance) == pytest.approx(constant(neuron_cumulant(other, kernel)), rel=1e-13)
-    assert neuron_cumulant(kernel, independent) == Expansion.of(0)
-    product_of_both = rt.einsum("i,i,j,j->", *[f.derivative(X)] * 2, *[f.derivative(Y)] * 2)
-    difference = neuron_expectation(product_of_both)(4) - neuron_expectation(kernel)(4) * neuron_expectation(other)(4)
-    assert covariance(4) == pytest.approx(difference, rel=1e-9)
-    assert constant(neuron_cumulant(3 * kernel, n * other)) == pytest.approx(3 * constant(covariance), rel=1e-13)
 
 
 # Identities
@@ -367,42 +286,3 @@ def test_factors_in_front_and_independent_networks():
     assert neuron_expectation(rt.einsum(",,,->", f(X), g(X), f(X), g(X))) == Fraction(21, 12) ** 2 * Expansion.of(
         Fraction(1, 2)
     )
-
-
-# Refusals
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: contraction(mlp(3, n, 2), "Theta", X), "the network has 2 hidden layers, expected a fully connected"),
-        (lambda: contraction(two_layer(3, n, biases=0.5), "Theta", X), "biases of standard deviation 0.5, expected"),
-        (lambda: contraction(two_layer(3, n).then(rt.square), "Theta", X), r"derivative of 'g\(mlp\)', expected"),
-        (
-            lambda: rt.einsum("oa,oa->", *[two_layer(3, n, outputs=2).derivative(X)] * 2),
-            "output vector of length 2, expected a fully connected network with one hidden layer, scalar output",
-        ),
-        (lambda: rt.einsum("ab->ab", two_layer(3, n).derivative(X, 2)), "has 2 free indices, expected 0"),
-        (
-            lambda: contraction(two_layer(3, n, "log"), "f f", X),
-            "integrals of 'log' and its derivatives are not finite",
-        ),
-        (lambda: contraction(two_layer(3, n), "f f", [1e4, 0, 0]), "do not converge: expected shorter inputs"),
-        (lambda: contraction(two_layer(3, n, "relu"), "f^4", X, Y, Z), "over 3 linearly independent inputs, expected"),
-        (
-            lambda: contraction(two_layer(4, n), "f^4", *np.eye(4)),
-            "integrals of 'tanh' run over 4 linearly independent inputs, expected at most 3",
-        ),
-        (
-            lambda: contraction(two_layer(3, n, readout=t(3)), "f^4", X),
-            "the moment of order 3 of t.* is infinite",
-        ),
-        (
-            lambda: rt.einsum(f"{LETTERS},{LETTERS}->", *[two_layer(3, n).derivative(X, 17)] * 2),
-            "contracts 17 indices, expected at most 16",
-        ),
-    ],
-)
-def test_what_no_rule_covers_is_refused(make, message):
-    with pytest.raises(rt.ExactError, match=message):
-        neuron_expectation(make())

@@ -189,6 +189,14 @@ def test_algebra_is_that_of_arrays():
     assert (2 * g).scale_names == ("n",) and (m * g).scale_names == ("m", "n")
 
 
+def test_expansions_as_factors_keep_to_the_sizes_where_they_hold():
+    factor, g = rt.expansions.Expansion.of(n) + 1, tensors.gaussian(n)
+    for quantity in (g, rt.einsum("a,a->", g, g)):
+        (quantity * factor).sample(3, rng=0)
+        with pytest.raises(rt.OrderError, match=r"n \+ 1 holds only from n = 4 on"):
+            (quantity * factor.valid(n=4)).sample(3, rng=0)
+
+
 def test_fingerprints_tell_structures_apart():
     g, h = tensors.gaussian(n, n), tensors.gaussian(n, n)
     expressions = [g, g + g, g + h, g - h, g * 2, g / n, g.T, rt.tanh(g), rt.sin(g), tensors.block(g, g)]

@@ -14,6 +14,8 @@ from randtensor.errors import ExactError, InputError
 
 __all__ = ["CLASSES", "TextPrediction", "from_classes", "from_network", "predict"]
 
+_ORTHOGONAL = ("Haar orthogonal matrix", lambda *d: rt.haar(_matrix(d)))
+
 #: What ``--classes`` may name: makers from the dimensions of the operand's indices.
 CLASSES: dict[str, tuple[str, Callable[..., Any]]] = {
     "gaussian": ("i.i.d. standard normal entries", lambda *d: rt.gaussian(*d)),
@@ -25,8 +27,8 @@ CLASSES: dict[str, tuple[str, Callable[..., Any]]] = {
     "symmetric": ("symmetric Gaussian tensor", lambda *d: rt.symmetric_gaussian(_one(d), len(d))),
     "goe": ("symmetric Gaussian matrix", lambda *d: rt.goe(_matrix(d))),
     "gue": ("Hermitian Gaussian matrix", lambda *d: rt.gue(_matrix(d))),
-    "haar": ("Haar orthogonal matrix", lambda *d: rt.haar(_matrix(d))),
-    "orthogonal": ("Haar orthogonal matrix", lambda *d: rt.haar(_matrix(d))),
+    "haar": _ORTHOGONAL,
+    "orthogonal": _ORTHOGONAL,
     "unitary": ("Haar unitary matrix", lambda *d: rt.haar(_matrix(d), group="unitary")),
     "identity": ("identity matrix", lambda *d: rt.identity(_matrix(d))),
     "ones": ("all entries one", lambda *d: rt.constant(1, *d)),

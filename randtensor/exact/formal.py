@@ -80,10 +80,6 @@ class Symbols:
         """A symbol as a packed monomial."""
         return 1 << BITS * self.number(kind, meaning, key)
 
-    def meaning(self, number: int) -> tuple[str, Any]:
-        """Kind and meaning of a symbol."""
-        return self._meanings[number]
-
     def label(self, number: int) -> Label:
         """The label of a dimension's symbol."""
         kind, meaning = self._meanings[number]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations_with_replacement, product
-from math import ceil, comb, factorial, prod
+from math import ceil, factorial, prod
 from typing import Any
 
 from randtensor.dimensions import evaluate_shape
@@ -15,6 +15,7 @@ from randtensor.exact.diagrams.averages import Averages
 from randtensor.exact.diagrams.elements import CONJUGATE, Gaussian, Haar, Spherical
 from randtensor.exact.diagrams.networks import Network
 from randtensor.exact.formal import Polynomial, plus, times
+from randtensor.exact.partitions import Counts, splits
 from randtensor.exact.structure import Summand, summands
 from randtensor.expansions import Expansion
 from randtensor.orders import Scale, Term
@@ -42,9 +43,8 @@ def variance(quantity: Quantity, n: Any = None) -> Any:
     >>> print(variance(rt.einsum("abc,ade,fbe,fdc->", T, T, T, T)))
     4 n^6 + 72 n^5 + 12 n^4 + 8 n^3
     """
-    if quantity.is_complex:
-        return _Cumulants([quantity, quantity.conj()], n).of((1, 1))
-    return _Cumulants([quantity], n).of((2,))
+    quantities, counts = _absolute_square(quantity)
+    return _Cumulants(quantities, n).of(counts)
 
 
 def cumulant(quantity: Quantity, k: int, n: Any = None) -> Any:
@@ -67,9 +67,13 @@ def second_moment(quantity: Quantity, n: Any = None) -> Any:
     >>> print(second_moment(rt.einsum("aa->", rt.haar(rt.Scale("n"), "unitary"))))
     1
     """
-    if quantity.is_complex:
-        return _Cumulants([quantity, quantity.conj()], n).moment((1, 1))
-    return _Cumulants([quantity], n).moment((2,))
+    quantities, counts = _absolute_square(quantity)
+    return _Cumulants(quantities, n).moment(counts)
+
+
+def _absolute_square(quantity: Quantity) -> tuple[list[Quantity], Counts]:
+    """What |X|^2 is the product of, and how often each of them is taken."""
+    return ([quantity, quantity.conj()], (1, 1)) if quantity.is_complex else ([quantity], (2,))
 
 
 def joint_cumulant(*quantities: Quantity, n: Any = None) -> Any:
@@ -99,10 +103,6 @@ def joint_cumulant(*quantities: Quantity, n: Any = None) -> Any:
     return _Cumulants(distinct, n).of(tuple(quantities.count(q) for q in distinct))
 
 
-#: How often each of several quantities is taken.
-_Counts = tuple[int, ...]
-
-
 class _Cumulants:
     """Joint cumulants of quantities, as expansions, or as numbers at given sizes."""
 
@@ -113,17 +113,17 @@ class _Cumulants:
         nodes = [node for parts in self.summands for part in parts for node in part.network.nodes]
         self.averages = Averages({node.element for node in nodes if node.mark not in (None, CONJUGATE)})
         self.symbols = self.averages.symbols
-        self._moments: dict[_Counts, Polynomial] = {}
-        self._cumulants: dict[_Counts, Polynomial] = {}
+        self._moments: dict[Counts, Polynomial] = {}
+        self._cumulants: dict[Counts, Polynomial] = {}
         self._valid: dict[str, int] = {}
 
-    def of(self, counts: _Counts) -> Any:
+    def of(self, counts: Counts) -> Any:
         """The cumulant in which each quantity is taken as often as ``counts`` says."""
         if sum(counts) > 1 and self._by_units:
             return self._of_units(counts)
         return self._value(self._cumulant(counts))
 
-    def moment(self, counts: _Counts) -> Any:
+    def moment(self, counts: Counts) -> Any:
         """The moment in which each quantity is taken as often as ``counts`` says."""
         return self._value(self._moment(counts))
 
@@ -131,35 +131,30 @@ class _Cumulants:
         value = self.symbols.value(polynomial, self.sizes)
         return value if self.sizes is not None else value.valid(**self._valid)
 
-    def _cumulant(self, counts: _Counts) -> Polynomial:
+    def _cumulant(self, counts: Counts) -> Polynomial:
         """kappa(S) = m(S) - sum of kappa(B) m(S - B) over the proper parts B that hold a chosen element of S."""
         if counts not in self._cumulants:
-            first = next(index for index, count in enumerate(counts) if count)
             total = self._moment(counts)
-            for part in product(*(range(count + 1) for count in counts)):
-                if part == counts or not part[first]:
-                    continue
-                ways = comb(counts[first] - 1, part[first] - 1) * prod(
-                    comb(count, own)
-                    for index, (count, own) in enumerate(zip(counts, part, strict=True))
-                    if index != first
-                )
-                rest = tuple(count - own for count, own in zip(counts, part, strict=True))
-                total = plus(total, times(self._cumulant(part), self._moment(rest)), -ways)
+            for ways, part, rest in splits(counts):
+                if any(rest):
+                    total = plus(total, times(self._cumulant(part), self._moment(rest)), -ways)
             self._cumulants[counts] = total
         return self._cumulants[counts]
 
-    def _moment(self, counts: _Counts) -> Polynomial:
+    def _moment(self, counts: Counts) -> Polynomial:
         if counts not in self._moments:
             total: Polynomial = {}
-            choices = [list(_multisets(len(p), count)) for p, count in zip(self.summands, counts, strict=True)]
-            for chosen in product(*choices):
-                parts = [
-                    own[index] for own, (indices, _) in zip(self.summands, chosen, strict=True) for index in indices
-                ]
-                total = plus(total, self._product(parts), prod(ways for _, ways in chosen))
+            for ways, parts in self._products(counts):
+                total = plus(total, self._product(parts), ways)
             self._moments[counts] = total
         return self._moments[counts]
+
+    def _products(self, counts: Counts) -> Iterator[tuple[int, list[Summand]]]:
+        """The product of the quantities, multiplied out: in how many ways each product of summands arises, and it."""
+        choices = [list(_multisets(len(p), count)) for p, count in zip(self.summands, counts, strict=True)]
+        for chosen in product(*choices):
+            parts = [own[index] for own, (indices, _) in zip(self.summands, chosen, strict=True) for index in indices]
+            yield prod(ways for _, ways in chosen), parts
 
     def _product(self, parts: Sequence[Summand]) -> Polynomial:
         """The mean of a product of summands, their coefficients as symbols of their own unless they are rational."""
@@ -228,18 +223,16 @@ class _Cumulants:
             and all(a is not None and len(a.widths) == 1 for a in architectures)
         )
 
-    def _of_units(self, counts: _Counts) -> Any:
+    def _of_units(self, counts: Counts) -> Any:
         """Multilinear in the summands; constants count in the mean only."""
         from randtensor.exact.derivatives.neurons import neuron_cumulant
 
         total = Expansion.of(0)
-        choices = [list(_multisets(len(p), count)) for p, count in zip(self.summands, counts, strict=True)]
-        for chosen in product(*choices):
-            parts = [own[index] for own, (indices, _) in zip(self.summands, chosen, strict=True) for index in indices]
+        for ways, parts in self._products(counts):
             contractions = [part.derivatives for part in parts if part.derivatives is not None]
             if len(contractions) < len(parts):
                 continue
-            value = neuron_cumulant(*contractions) * prod(ways for _, ways in chosen)
+            value = neuron_cumulant(*contractions) * ways
             for part in parts:
                 value = value * part.network.coefficient
             total = total + value

@@ -13,6 +13,7 @@ from randtensor.expansions._quotient import expanded
 from randtensor.orders._bound import Bound
 from randtensor.orders._monomial import check_symbols
 from randtensor.orders._order import Scale
+from randtensor.orders._substitution import by_name
 
 if TYPE_CHECKING:
     from randtensor.expansions._expansion import Expansion
@@ -29,12 +30,7 @@ def substitute(expansion: Expansion, replacements: Iterable[tuple[object, object
 
     own = {scale.name: scale for scale in expansion.scales}
     values: dict[str, Expansion] = {}
-    for key, given in replacements:
-        if not isinstance(key, Scale | str):
-            raise OrderError(f"the replaced scale is {key!r}, expected a Scale or its name")
-        name = key.name if isinstance(key, Scale) else key
-        if name in values:
-            raise OrderError(f"the scale {name!r} is replaced twice, expected one replacement")
+    for name, key, given in by_name(replacements):
         if isinstance(key, Scale) and name in own:
             check_symbols([*own[name]._symbols, *key._symbols])
         value = values[name] = Expansion.of(given)  # type: ignore[arg-type]

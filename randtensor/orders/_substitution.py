@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from randtensor.errors import OrderError
 from randtensor.orders._asymptotic import Asymptotic
@@ -10,19 +11,16 @@ from randtensor.orders._logarithm import log, loglog
 from randtensor.orders._monomial import Monomial, check_symbols
 from randtensor.orders._order import Order, Scale, growth_of, sum_of_monomials
 
-__all__ = ["substitute"]
+__all__ = ["by_name", "substitute"]
+
+Value = TypeVar("Value")
 
 
 def substitute(order: Order, replacements: Iterable[tuple[Scale | str, Asymptotic | str]]) -> Order:
     """``order`` with the scales replaced, all at once; see `Order.substitute`."""
     own = {scale.name: scale for scale in order.scales}
     orders: dict[str, Order] = {}
-    for key, value in replacements:
-        if not isinstance(key, Scale | str):
-            raise OrderError(f"the replaced scale is {key!r}, expected a Scale or its name")
-        name = key.name if isinstance(key, Scale) else key
-        if name in orders:
-            raise OrderError(f"the scale {name!r} is replaced twice, expected one replacement")
+    for name, key, value in by_name(replacements):
         scale = key if isinstance(key, Scale) else own.get(name)
         orders[name] = growth_of(value, f"the replacement of {name}")
         if scale is not None:
@@ -32,6 +30,24 @@ def substitute(order: Order, replacements: Iterable[tuple[Scale | str, Asymptoti
     for monomial in order._monomials:
         result = result + _substituted(monomial, orders)
     return result
+
+
+def by_name(replacements: Iterable[tuple[object, Value]]) -> Iterator[tuple[str, Scale | str, Value]]:
+    """Replacements with the names of the scales in front.
+
+    Raises
+    ------
+    OrderError : a key is neither a scale nor a name, or a scale is replaced twice.
+    """
+    seen: set[str] = set()
+    for key, value in replacements:
+        if not isinstance(key, Scale | str):
+            raise OrderError(f"the replaced scale is {key!r}, expected a Scale or its name")
+        name = key.name if isinstance(key, Scale) else key
+        if name in seen:
+            raise OrderError(f"the scale {name!r} is replaced twice, expected one replacement")
+        seen.add(name)
+        yield name, key, value
 
 
 def _check_limit(scale: Scale, replacement: Order) -> None:

@@ -25,6 +25,7 @@ from randtensor.prediction.norm_calculus import norm_bound
 from randtensor.quantity import Quantity
 from randtensor.tensors import DenseTensor, RandomTensor
 from randtensor.tensors.algebra import Conjugate, Scaled, Transposed
+from randtensor.tensors.growth import entries_order
 
 __all__ = ["derive"]
 
@@ -136,10 +137,7 @@ def _of_tensor(tensor: DenseTensor, statistic: str) -> Derivation:
             f"statistic is {statistic!r} for a tensor with free indices, expected 'rms', that of its entries"
         )
     length = _of_norm(norm(tensor, "frobenius"), "rms")
-    entries = Order(1)
-    for dimension in tensor.dimensions:
-        entries = entries * Expansion.of(dimension).order
-    share = entries ** Fraction(-1, 2)
+    share = entries_order(tensor.dimensions) ** Fraction(-1, 2)
     step = Step("entries", "over the square root of their number", share, "definition")
     return Derivation(length.bound * share, length.kind, (*length.steps, step))
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from randtensor.dimensions import check_factor, evaluate_factor, factor_text, reciprocal, scale_names
+from randtensor.dimensions import check_factor, evaluate_factor, factor_text, scale_names
 from randtensor.errors import InputError
+from randtensor.expansions import Expansion
 from randtensor.orders import Order
 from randtensor.quantity import Draw, Sizes
 from randtensor.tensors.base import DenseTensor, require_same_dimensions
@@ -19,7 +20,7 @@ from randtensor.tensors.growth import factor_order
 if TYPE_CHECKING:
     from randtensor.exact.diagrams.networks import Diagram
 
-__all__ = ["Conjugate", "Expression", "Real", "Scaled", "Sum", "Transposed", "inverse"]
+__all__ = ["Conjugate", "Expression", "Real", "Scaled", "Sum", "Transposed"]
 
 Array = np.ndarray
 
@@ -110,25 +111,21 @@ class Scaled(Expression):
     def __init__(self, operand: DenseTensor, factor: Any) -> None:
         if isinstance(factor, complex | np.complexfloating):
             raise InputError(f"the factor of {operand!r} is {factor!r}, expected a real number, an order or a term")
-        self.factor: Any = factor if _is_expansion(factor) else check_factor(factor)
+        self.factor = check_factor(factor)
         super().__init__([operand], operand.dimensions, [self.factor])
-        if _is_expansion(factor):
-            self.scale_names = tuple(sorted({*self.scale_names, *factor.scale_names}))
 
     def structure(self, parts: Sequence[str]) -> str:
-        text = f"({self.factor})" if _is_expansion(self.factor) else factor_text(self.factor)
-        return f"{text}*{parts[0]}"
+        return f"{self._parenthesized(factor_text(self.factor))}*{parts[0]}"
 
     def __repr__(self) -> str:
-        text = "-" if self.factor == -1 else f"({self.factor})*" if _is_expansion(self.factor) else f"{self.factor}*"
+        text = "-" if self.factor == -1 else f"{self._parenthesized(str(self.factor))}*"
         return f"{text}{self.operands[0]!r}"
 
+    def _parenthesized(self, text: str) -> str:
+        return f"({text})" if isinstance(self.factor, Expansion) else text
+
     def evaluate(self, draw: Draw) -> Array:
-        if _is_expansion(self.factor):
-            factor = self.factor.evaluate({name: draw.sizes[name] for name in self.factor.scale_names})
-        else:
-            factor = evaluate_factor(self.factor, draw.sizes)
-        return np.asarray(self.operands[0].evaluate(draw) * factor)
+        return np.asarray(self.operands[0].evaluate(draw) * evaluate_factor(self.factor, draw.sizes))
 
     def diagram(self) -> Diagram:
         diagram: Diagram = self.operands[0].diagram() * exact_factor(self.factor)
@@ -229,19 +226,8 @@ class Real(_SameNorms):
         return (diagram + diagram.conjugate()) * Fraction(1, 2)
 
 
-def inverse(factor: Any) -> Any:
-    """One over a factor."""
-    return 1 / factor if _is_expansion(factor) else reciprocal(factor)
-
-
 def exact_factor(factor: Any) -> Any:
     """A factor as it enters exact expectations: decimals such as 0.1 are the fractions they were written as."""
     from randtensor.exact.rationals import exact_number
 
     return exact_number(factor) if isinstance(factor, int | float | Fraction) else factor
-
-
-def _is_expansion(factor: Any) -> bool:
-    from randtensor.expansions import Expansion
-
-    return isinstance(factor, Expansion)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from randtensor.dimensions import Dimension, check_shape, evaluate_shape, same_dimension, scale_names, show
+from randtensor.dimensions import Dimension, check_shape, evaluate_shape, reciprocal, same_dimension, scale_names, show
 from randtensor.errors import ExactError, ShapeError
 from randtensor.orders import Order, Scale, Term
 from randtensor.quantity import Draw, Quantity, Sizes
@@ -184,9 +184,7 @@ class DenseTensor(Quantity):
         return super().__rmul__(other) if isinstance(other, Quantity) else self._scaled(other)
 
     def __truediv__(self, other: Any) -> Any:
-        from randtensor.tensors.algebra import inverse
-
-        return super().__truediv__(other) if isinstance(other, Quantity) else self._scaled(inverse(other))
+        return super().__truediv__(other) if isinstance(other, Quantity) else self._scaled(reciprocal(other))
 
     def _scaled(self, factor: Any) -> DenseTensor:
         from randtensor.tensors.algebra import Scaled

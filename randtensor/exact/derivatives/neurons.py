@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from randtensor.errors import ExactError
 from randtensor.exact.derivatives._integrals import Monomial, PreActivations, gaussian_integrals, homogeneity
+from randtensor.exact.partitions import Counts, splits, without_first
 from randtensor.exact.rationals import Number, term_power
 from randtensor.expansions import Expansion
 from randtensor.orders import Order, Term
@@ -40,9 +41,6 @@ __all__ = ["UnitPolynomial", "neuron_cumulant", "neuron_expectation", "readout_m
 
 #: A polynomial in the read-out weight and the derivatives of phi at one neuron: coefficients by (power of v, monomial).
 UnitPolynomial = dict[tuple[int, Monomial], Number]
-
-#: How many components of each kind.
-Counts = tuple[int, ...]
 
 #: Contracted indices of one component; their types are enumerated.
 MAXIMUM_LABELS = 16
@@ -342,7 +340,7 @@ def _block_values(
     products: dict[Counts, UnitPolynomial] = {(0,) * len(counts): {(0, ()): Fraction(1)}}
     for block in product(*(range(count + 1) for count in counts)):
         if any(block):
-            first, less = _without_first(block)
+            first, less = without_first(block)
             products[block] = times(products[less], kinds[first])
             if len(products[block]) > MAXIMUM_TERMS:
                 raise ExactError(f"the contraction needs more than {MAXIMUM_TERMS} integrals, expected fewer operands")
@@ -371,23 +369,12 @@ class _Arrangements:
         if not any(counts):
             return {(0, 0): Fraction(1)}
         if counts not in self._known:
-            first, others = _without_first(counts)
             result: dict[tuple[int, int], Fraction] = {}
-            # The block of one component of the first kind takes any of the others along.
-            for along in product(*(range(count + 1) for count in others)):
-                block = (*along[:first], along[first] + 1, *along[first + 1 :])
+            for ways, block, rest in splits(counts):
                 if not self._values[block]:
                     continue
-                ways = math.prod(map(math.comb, others, along))
-                rest = tuple(count - taken for count, taken in zip(others, along, strict=True))
                 for ((blocks, p), x), (q, y) in product(self.sum(rest).items(), self._values[block].items()):
                     key = (blocks + 1, p + q)
                     result[key] = result.get(key, Fraction(0)) + ways * x * y
             self._known[counts] = result
         return self._known[counts]
-
-
-def _without_first(counts: Counts) -> tuple[int, Counts]:
-    """The first kind that occurs, and the counts with one of it less."""
-    first = next(kind for kind, count in enumerate(counts) if count)
-    return first, (*counts[:first], counts[first] - 1, *counts[first + 1 :])

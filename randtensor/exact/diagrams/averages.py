@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from itertools import combinations
-from math import prod
+from math import factorial
 from typing import Any, NamedTuple
 
 from randtensor.dimensions import Dimension
@@ -27,6 +27,7 @@ from randtensor.exact.diagrams.canonical import CanonicalForms, Component, Packe
 from randtensor.exact.diagrams.elements import CONJUGATE, Element, Fixed, Gaussian, Haar, Independent, Mark
 from randtensor.exact.diagrams.networks import Network
 from randtensor.exact.formal import BITS, Polynomial, Symbols, times
+from randtensor.exact.haar.matchings import count_matchings
 
 __all__ = ["Averages"]
 
@@ -98,7 +99,7 @@ class Averages:
         if isinstance(element, Independent) or element in self._by_cumulants:
             return self._add_kind(_BLOCKS, element, mark)
         rule = _ROWS if isinstance(element, Haar) else _PAIRS
-        symmetric = isinstance(element, Gaussian) and len(element.permutations) == _factorial(len(element.dimensions))
+        symmetric = isinstance(element, Gaussian) and len(element.permutations) == factorial(len(element.dimensions))
         kind = self._add_kind(rule, element, mark, symmetric)
         if element.is_complex and not element.is_hermitian:
             partner = self._add_kind(rule, element, None if mark == CONJUGATE else CONJUGATE, symmetric)
@@ -332,16 +333,10 @@ class Averages:
         for node in self._described.nodes:
             counts[node.element] = counts.get(node.element, 0) + 1
         element, count = max(counts.items(), key=lambda item: item[1])
+        # An odd one out pairs with something else.
+        pairings = float(count_matchings(count + count % 2))
         raise ExactError(
             f"the exact average of {len(self._described.nodes)} tensors, {count} of them {element!r}, takes more than "
-            f"{self._largest_work} reductions ({_pairings(count)} pairings): expected fewer tensors; "
+            f"{self._largest_work} reductions ({pairings:.3g} pairings): expected fewer tensors; "
             f"take .order(), or sample it"
         )
-
-
-def _factorial(order: int) -> int:
-    return prod(range(1, order + 1))
-
-
-def _pairings(count: int) -> str:
-    return f"{float(prod(range(count - 1 + count % 2, 0, -2))):.3g}"

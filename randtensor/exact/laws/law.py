@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import product
-from math import comb, factorial, prod
+from math import factorial, prod
 from typing import Any
 
 import numpy as np
 
 from randtensor.errors import ExactError, InfiniteMomentError, InputError
 from randtensor.exact.laws.integration import integrate_continuous, integrate_density
+from randtensor.exact.partitions import repeated, splits
 from randtensor.exact.rationals import exact_number
 from randtensor.orders import Order, Scale, Term
 from randtensor.programs.activations import Activation
@@ -178,18 +178,13 @@ class Law(ABC):
         if not marks:
             return Fraction(0)
         size = abs(total) if isinstance(total, float) else 0.0
-        first, counts = marks[0], Counter(marks)
-        counts[first] -= 1
-        # E f1 f2 .. = sum over the block of f1 of its cumulant times the moment of all others.
-        for taken in product(*(range(count + 1) for count in counts.values())):
-            rest = tuple(f for f, c, t in zip(counts, counts.values(), taken, strict=True) for _ in range(c - t))
-            if not rest:
+        counts = Counter(marks)
+        for ways, block, rest in splits(tuple(counts.values())):
+            if not any(rest):
                 continue
-            block = tuple(f for f, t in zip(counts, taken, strict=True) for _ in range(t))
-            ways = prod(comb(c, t) for c, t in zip(counts.values(), taken, strict=True))
-            part = self.cumulant((first, *block))
+            part = self.cumulant(repeated(counts, block))
             if part != 0:
-                summand = ways * part * self.moment(rest)
+                summand = ways * part * self.moment(repeated(counts, rest))
                 total = total - summand
                 size += abs(summand) if isinstance(summand, float) else 0.0
         # What rounding leaves of floats that cancel is zero.

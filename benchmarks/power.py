@@ -47,8 +47,8 @@ BUDGET = 1e-4
 class Pool(rt.Quantity):
     """Draws with replacement from a given array at every size."""
 
-    def __init__(self, name: str, draws: dict[int, Array]) -> None:
-        self.name, self.draws, self.scale_names = name, draws, ("n",)
+    def __init__(self, name: str, axis: str, draws: dict[int, Array]) -> None:
+        self.name, self.draws, self.axis, self.scale_names = name, draws, axis, (axis,)
 
     @property
     def fingerprint(self) -> str:
@@ -58,8 +58,8 @@ class Pool(rt.Quantity):
         return 4096
 
     def evaluate(self, draw: Any) -> Array:
-        pool = self.draws[draw.sizes["n"]]
-        return pool[draw.generator.integers(0, len(pool), size=draw.batch)]
+        pool = self.draws[draw.sizes[self.axis]]
+        return np.asarray(pool[draw.generator.integers(0, len(pool), size=draw.batch)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +71,11 @@ class Experiment:
 
     def predicting(self, exponent: Fraction | float) -> Claim:
         """The claim with another exponent in its bound."""
-        growth = rt.Scale("n") ** Fraction(exponent).limit_denominator(64)
+        scale = rt.Scale(self.claim.axis or "n")
+        growth = scale ** Fraction(exponent).limit_denominator(64)
         logs = self.claim.log_exponent
         if logs:
-            growth = growth * rt.log(rt.Scale("n")) ** Fraction(logs).limit_denominator(64)
+            growth = growth * rt.log(scale) ** Fraction(logs).limit_denominator(64)
         return replace(self.claim, predicted=rt.Bound(self.claim.predicted.kind, growth))
 
 
@@ -94,6 +95,7 @@ def _experiment(suite: str, claim: Claim, rng: int) -> Experiment | None:
     statistic = claim.statistic_name
     if statistic not in ("rms", "mean", "std", "variance", "L1") or claim.quantity.probes > 1:
         return None
+    assert claim.axis is not None
     sizes = [size[claim.axis] for size in claim.sizes]
     found = [
         estimators.estimate(
@@ -116,7 +118,7 @@ def _experiment(suite: str, claim: Claim, rng: int) -> Experiment | None:
         else:
             pools[size] = draws * (wanted / value)
     made = replace(
-        claim, quantity=Pool(claim.label, pools), n=sizes, samples=list(claim.counts), predicted=claim.predicted
+        claim, quantity=Pool(claim.label, claim.axis, pools), n=sizes, samples=list(claim.counts), predicted=claim.predicted
     )
     return Experiment(suite, Experiment(suite, made).predicting(exponent))
 

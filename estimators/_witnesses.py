@@ -72,7 +72,9 @@ class Potential:
         for start in range(0, len(changes), step):
             b = self.breaks[start : start + step]
             z = _ratio(b, r)
-            excess = r[:, None] * np.exp(-np.square(z) / 2) / math.sqrt(2 * math.pi) - b * _ndtr(-z)
+            with np.errstate(over="ignore"):  # exp of minus infinity is right
+                density = np.exp(-np.square(z) / 2)
+            excess = r[:, None] * density / math.sqrt(2 * math.pi) - b * _ndtr(-z)
             result += np.where(r[:, None] > 0, excess, np.maximum(-b, 0.0)) @ changes[start : start + step]
         return result
 

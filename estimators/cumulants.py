@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators._k_statistics import HIGHEST_ORDER, centred, jackknife
+from estimators._records import matching_schema
 from estimators.estimation import check_scalar
 from estimators.power_sums import PowerSums, check_order, check_samples
 from estimators.sampling import Progress, describe, draw_samples, positive_integer
@@ -22,6 +23,8 @@ from randtensor.seeding import Seed, root_sequence
 __all__ = ["Cumulant", "cumulant", "joint_cumulant"]
 
 Array = NDArray[np.float64]
+
+_SCHEMA = "randtensor/cumulant/1"
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class Cumulant:
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON, without loss."""
         return {
+            "schema": _SCHEMA,
             "value": self.value,
             "error": self.error,
             "order": self.order,
@@ -117,23 +121,25 @@ class Cumulant:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Cumulant:
-        """What `to_dict` gave.
+        """The estimate of which ``record`` is the `to_dict`.
 
         Raises
         ------
-        InputError : anything else.
+        InputError : a record of something else.
         """
-        try:
-            fields = {name: record[name] for name in ("value", "error", "order", "samples", "dof", "factor")}
+        with matching_schema(record, _SCHEMA):
             seed, sums = record["seed"], record["sums"]
             return cls(
-                **fields,
-                sizes=dict(record["sizes"]),
+                value=float(record["value"]),
+                error=float(record["error"]),
+                order=int(record["order"]),
+                samples=int(record["samples"]),
+                dof=float(record["dof"]),
+                factor=int(record["factor"]),
+                sizes={str(name): int(size) for name, size in record["sizes"].items()},
                 seed=tuple(seed) if isinstance(seed, list) else seed,
                 sums=None if sums is None else PowerSums.from_dict(sums),
             )
-        except (KeyError, TypeError) as error:
-            raise InputError(f"record is {record!r}, expected what Cumulant.to_dict gives") from error
 
 
 def cumulant(
@@ -241,12 +247,19 @@ def joint_cumulant(
             lengths = ", ".join(str(len(column)) for column in columns)
             raise InputError(f"quantities have {lengths} samples, expected as many of each, drawn jointly")
         _require_count(len(columns[0]), order)
-    different: dict[bytes, Array] = {}
+    different: dict[bytes, tuple[Array, int]] = {}
     for column in columns:  # equal samples are one quantity, which saves most of the work
-        different.setdefault(column.tobytes(), centred(column))
-    value, pseudo = jackknife([different[column.tobytes()] for column in columns])
+        different.setdefault(column.tobytes(), _scaled(column))
+    chosen = [different[column.tobytes()] for column in columns]
+    value, pseudo = jackknife([deviation for deviation, _ in chosen])
     found = summarize(pseudo, "mean")
-    return Cumulant(value, found.error, order, len(pseudo), found.dof, sizes, seed)
+    error = found.error
+    exponent = sum(each for _, each in chosen)
+    try:
+        value, error = math.ldexp(value, exponent), math.ldexp(error, exponent)
+    except OverflowError:
+        raise InputError("quantities are so large that their cumulant is no float, expected smaller units") from None
+    return Cumulant(value, error, order, len(pseudo), found.dof, sizes, seed)
 
 
 class Joint(Quantity):
@@ -293,7 +306,7 @@ def from_draws(
     """The cumulant of given samples, times ``factor`` and as a cumulant of the order ``reported``."""
     _require_count(len(draws), order)
     sums = PowerSums.of(draws, order)
-    deviation = centred(draws)
+    deviation, _ = _scaled(draws)
     _, pseudo = jackknife([deviation / (float(np.abs(deviation).max()) or 1.0)] * order)
     dof = summarize(pseudo, "mean").dof
     return _from_sums(sums, order=reported or order, dof=dof, factor=factor, sizes=dict(sizes or {}), seed=seed)
@@ -310,6 +323,12 @@ def _from_sums(sums: PowerSums, *, factor: int, **fields: Any) -> Cumulant:
     error = factor * math.sqrt(max(sums.jackknife_variance(order), 0.0))
     value = factor * sums.cumulant(order)
     return Cumulant(value=value, error=error, samples=sums.count, sums=sums, factor=factor, **fields)
+
+
+def _scaled(column: Array) -> tuple[Array, int]:
+    """Centred samples, and the power of two that they are divided by, so that their products are floats."""
+    exponent = int(np.frexp(np.abs(column).max())[1])
+    return centred(np.ldexp(column, -exponent)), exponent
 
 
 def _members(quantities: Any) -> list[Any]:

@@ -78,8 +78,7 @@ def _scaled_influence(draws: NDArray[Any], statistic: Statistic, probes: int) ->
     if order is not None:
         return _powers(scaled, statistic, probes, order)
     first = scaled.mean(axis=-1) if probes > 1 else scaled
-    power = int(statistic.name[1:]) if statistic.name[1:].isdigit() else 2
-    return np.asarray((first - first.mean()) ** power, dtype=float)
+    return np.asarray((first - first.mean()) ** (statistic.central_power or 2), dtype=float)
 
 
 def _powers(draws: NDArray[Any], statistic: Statistic, probes: int, order: float) -> NDArray[np.float64]:

@@ -86,9 +86,10 @@ class Estimate:
     def merge(self, other: Estimate) -> Estimate:
         """The estimate from the samples of both: other seeds, or other samples of the same stream.
 
-        Means, rms and L^q norms are what all samples together give, up to rounding; so is every statistic when
-        both hold their samples.  Variances, quantiles and cumulants without samples are averaged by the number
-        of samples, which differs from the pooled statistic by less than its error does from zero.
+        Means, rms, L^q norms, variances, standard deviations and cumulants are what all samples together give, up
+        to rounding; so is every statistic when both hold their samples.  Quantiles without samples, and variances
+        from noisy probes, are averaged by the number of samples, which differs from the pooled statistic by less
+        than its error does from zero.
 
         Raises
         ------
@@ -283,7 +284,7 @@ def from_draws(
 ) -> Estimate:
     """The estimate of samples that come from ``sources``."""
     found = standard_error(draws, statistic, probes, variance)
-    moments, influence = Moments.of(draws), influence_of(draws, statistic, probes)
+    moments, influence = Moments.of(draws, statistic.moments_needed), influence_of(draws, statistic, probes)
     return Estimate(
         value=found.summary.value,
         error=found.summary.error,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from estimators._records import matching_schema
 from estimators._witnesses import FITTERS, Witness, chunks, frequencies
 from estimators.conditional import check_variances
 from estimators.cumulants import entropy, require
@@ -25,6 +26,8 @@ __all__ = ["GaussianDistance", "distance_to_gaussian"]
 Array = NDArray[np.float64]
 Kind = Literal["kolmogorov", "wasserstein", "characteristic", "characteristic-sup"]
 
+_SCHEMA = "randtensor/gaussian-distance/1"
+_NUMBERS = ("value", "error", "upper", "upper_error", "bias", "variance", "dof")
 _KINDS = (*FITTERS, "characteristic")
 _FEWEST = 20  # samples: halves of fewer say nothing about a distribution function
 _STEP = 0.1  # of the frequencies in the squared distance; exact to rounding for samples within 50 standard deviations
@@ -118,11 +121,30 @@ class GaussianDistance:
         return max(self.upper - reach, 0.0), min(self.upper + reach, 1.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        record = asdict(self)
+        """Ready for JSON, without loss."""
+        record = {"schema": _SCHEMA, **asdict(self), "interval95": list(self.interval(0.95))}
         record["seed"] = list(self.seed) if isinstance(self.seed, tuple) else self.seed
-        record["interval95"] = list(self.interval(0.95))
         return record
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> GaussianDistance:
+        """The distance of which ``record`` is the `to_dict`.
+
+        Raises
+        ------
+        InputError : a record of something else.
+        """
+        with matching_schema(record, _SCHEMA):
+            seed = record["seed"]
+            return cls(
+                **{name: float(record[name]) for name in _NUMBERS},
+                kind=str(record["kind"]),
+                samples=int(record["samples"]),
+                fitted=bool(record["fitted"]),
+                conditional=bool(record["conditional"]),
+                sizes={str(name): int(size) for name, size in record["sizes"].items()},
+                seed=tuple(seed) if isinstance(seed, list) else seed,
+            )
 
 
 def distance_to_gaussian(
@@ -195,7 +217,8 @@ def distance_to_gaussian(
         check_variances(data)
     elif np.ptp(data) == 0:
         raise InputError(f"{name} is {data[0]:g} in all {len(data)} samples, expected a law that spreads")
-    squares = data if conditional else np.square(data)
+    with np.errstate(over="ignore"):  # an infinite variance is refused below
+        squares = data if conditional else np.square(data)
     used = given or float(squares.mean())
     if not 0 < used < math.inf:
         raise InputError(f"variance fitted to the samples is {used:g}, expected a positive number")

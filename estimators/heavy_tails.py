@@ -59,5 +59,5 @@ def jackknife_over_blocks(
     blocks = min(_BLOCKS, len(draws) // _FEWEST_PER_BLOCK)
     parts = np.array_split(np.arange(len(draws)), blocks)
     left_out = np.array([statistic(np.delete(draws, part, axis=0), probes).value for part in parts])
-    spread = (blocks - 1) / blocks * np.square(left_out - left_out.mean()).sum()
-    return math.sqrt(float(spread)), blocks - 1.0
+    spread = math.hypot(*(left_out - left_out.mean()))  # squares of large values would overflow
+    return math.sqrt((blocks - 1) / blocks) * spread, blocks - 1.0

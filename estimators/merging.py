@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,22 @@ def merge_estimates(one: Estimate, other: Estimate) -> Estimate:
     samples = one.samples + other.samples
     moments = _merged(one._moments, other._moments)
     averaged = _merged(one._averaged, other._averaged)
-    share = _largest_share(one, other, averaged)
-    heavy = one.heavy_tailed or other.heavy_tailed
+    influence = averaged or _influence(moments, statistic, one.probes)
+    share = math.nan
     if averaged is not None:
-        heavy = is_heavy(share, averaged.kurtosis - 3, samples)
-    value, error, dof = _weighted(one, other) if averaged is None else _root(averaged, statistic)
+        share = averaged.largest_share()
+    elif moments is not None and influence is not None:
+        share = moments.largest_share(statistic.central_power or 1)
+    heavy = one.heavy_tailed or other.heavy_tailed
+    if influence is not None and not math.isnan(share):
+        heavy = is_heavy(share, influence.kurtosis - 3, samples)
+    if averaged is not None:
+        value, error, dof = _root(averaged, statistic)
+    elif moments is not None and influence is not None:
+        pooled = statistic.of_moments(moments)
+        value, error, dof = pooled.value, pooled.error, pooled.dof
+    else:
+        value, error, dof = _weighted(one, other)
     source = "sampled"
     if variance is not None:
         error, dof, source = math.sqrt(variance / samples), math.inf, "exact"
@@ -130,6 +142,14 @@ def _merged(one: Moments | None, other: Moments | None) -> Moments | None:
     return None if one is None or other is None else one.merge(other)
 
 
+def _influence(moments: Moments | None, statistic: Statistic, probes: int) -> Moments | None:
+    """The moments of (X - E X)^k, whose average a variance or a cumulant is to leading order; None for others."""
+    power = statistic.central_power
+    if power is None or probes > 1 or moments is None or moments.order < statistic.moments_needed:
+        return None
+    return moments.of_polynomial([Fraction(0)] * power + [Fraction(1)])
+
+
 def _root(averaged: Moments, statistic: Statistic) -> tuple[float, float, float]:
     """Value, error and degrees of freedom of a power of an average, by the delta method."""
     mean, error, dof = averaged.average()
@@ -150,18 +170,3 @@ def _weighted(one: Estimate, other: Estimate) -> tuple[float, float, float]:
     if error > 0:
         dof = 1 / ((a / error) ** 4 / one.dof + (b / error) ** 4 / other.dof)
     return share * one.value + (1 - share) * other.value, error, dof
-
-
-def _largest_share(one: Estimate, other: Estimate, averaged: Moments | None) -> float:
-    """An upper bound: the larger of the two shares, in the variance of all samples."""
-    shares = []
-    for found in (one, other):
-        if math.isnan(found.largest_share):
-            continue
-        if averaged is None or found._averaged is None or averaged.deviation == 0:
-            weight = found.samples / (one.samples + other.samples)
-        else:
-            ratio = found._averaged.deviation / averaged.deviation
-            weight = found._averaged.count / averaged.count * ratio**2
-        shares.append(min(found.largest_share * weight, 1.0))
-    return max(shares, default=math.nan)

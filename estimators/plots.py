@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from estimators._power_law import Array, two_sided_quantile
+from estimators.statistics import Statistic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,7 @@ __all__ = ["plot_fit", "plot_scaling"]
 _DATA, _FIT, _GUIDE = "#1b1b1b", "#2f6db3", "#8a8a8a"
 _POWERS = ("#2f6db3", "#c2571a", "#3d8f56", "#8757a8")
 _NAMES = {"std": "standard deviation", "rms": "root mean square"}
+_FAMILIES = {"k": r"cumulant $\kappa_{%s}$", "L": "$L^{%s}$ norm", "q": "%s %% quantile"}
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,25 @@ def plot_scaling(result: Scaling, ax: Axes | Sequence[Axes] | None = None, level
     ------
     ImportError : matplotlib is not installed.
     """
-    name = _NAMES.get(result.statistic, result.statistic)
-    signed = bool(np.any(result.values < 0)) or result.statistic == "mean"
+    statistic = Statistic(result.statistic)
+    name = statistic_label(statistic.name)
+    signed = bool(np.any(result.values < 0)) or statistic.name == "mean" or statistic.is_cumulant
     title = result.quantity + (" (unresolved)" if result.unresolved else "")
     subject = _Subject(
         result.fit, result.values, result.errors, result.scale, f"|{name}|" if signed else name, title
     )  # fmt: skip
     return _draw(subject, ax, level, 2)
+
+
+def statistic_label(name: str) -> str:
+    """A statistic as the label of an axis.
+
+    >>> statistic_label("k4"), statistic_label("q99.9"), statistic_label("rms")
+    ('cumulant $\\\\kappa_{4}$', '99.9 % quantile', 'root mean square')
+    """
+    if name[1:].replace(".", "").isdigit():
+        return _FAMILIES[name[0]] % name[1:]
+    return _NAMES.get(name, name)
 
 
 def plot_fit(fit: RateFit, ax: Axes | Sequence[Axes] | None = None, level: float = 0.95) -> tuple[Axes, ...]:

@@ -61,7 +61,7 @@ class PowerSums:
         """
         draws = check_samples(samples)
         highest = check_order(order)
-        center = float(draws.mean()) if pivot is None else float(pivot)
+        center = _mean(draws) if pivot is None else float(pivot)
         if not math.isfinite(center):
             raise InputError(f"pivot is {center!r}, expected a finite number near the samples")
         shifted = draws - center
@@ -202,6 +202,12 @@ def check_samples(samples: Any, name: str = "samples") -> Array:
     if bad:
         raise InputError(f"{name} has {bad} values that are not finite among {draws.size}, expected finite numbers")
     return draws
+
+
+def _mean(draws: Array) -> float:
+    """The mean, of samples whose sum may be too large for a float."""
+    _, exponent = np.frexp(np.abs(draws).max())
+    return float(np.ldexp(np.ldexp(draws, -exponent).mean(), exponent))
 
 
 def _exact_sum(values: Array) -> Fraction:

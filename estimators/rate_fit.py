@@ -306,7 +306,7 @@ def local_exponents(n: Array, values: Array, errors: Array) -> Array:
     log_n, relative = np.log(n), errors / values
     step = np.diff(log_n)
     slopes = np.diff(np.log(values)) / step
-    spread = np.sqrt(np.square(relative[1:]) + np.square(relative[:-1])) / step
+    spread = np.hypot(relative[1:], relative[:-1]) / step
     return np.stack([np.exp((log_n[1:] + log_n[:-1]) / 2), slopes, spread], axis=-1)
 
 

@@ -6,6 +6,7 @@ The model, the combination rule and its measured coverage are in docs/rates.md.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -118,7 +119,7 @@ def fit_rate(
         exponent=float(weights @ fits.exponent[:, 0]),
         error=float(high[0] - low[0]) / 2,
         models=singles,
-        constant=float(np.exp(weights @ center)),
+        constant=_exp(float(weights @ center)),
         log_exponent=log_exponent,
         log_exponent_error=log_error,
         poor_fit=bool(found.inflation[0] > 1),
@@ -147,6 +148,11 @@ def candidate_powers(correction: Any, hedged: bool) -> tuple[float | None, ...]:
         return _AUTO_POWERS
     given = stated if isinstance(stated, tuple) else (stated,)
     return tuple(dict.fromkeys((*given, *(_AUTO_POWERS if hedged else ()))))
+
+
+def _exp(x: float) -> float:
+    """exp, infinite where that is no float: a steep law has a constant far outside the range of its sizes."""
+    return math.exp(x) if x < math.log(sys.float_info.max) else math.inf
 
 
 def _stated(correction: Any) -> float | str | tuple[float, ...] | None:

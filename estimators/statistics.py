@@ -6,12 +6,14 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators._k_statistics import centred, jackknife
+from estimators._k_statistics import centred, influences, jackknife
+from estimators.moments import Moments
 from randtensor.errors import InputError
 
 __all__ = ["Statistic", "Summary", "excess_kurtosis", "summarize"]
@@ -124,6 +126,20 @@ class Statistic:
         return 2 if self.name == "variance" else _CUMULANTS.get(self.name, 1)
 
     @property
+    def central_power(self) -> int | None:
+        """The k of a statistic that is a function of the first k central moments; None if it is none.
+
+        >>> Statistic("std").central_power, Statistic("k5").central_power, Statistic("rms").central_power
+        (2, 5, None)
+        """
+        return 2 if self.name in ("variance", "std") else _CUMULANTS.get(self.name)
+
+    @property
+    def moments_needed(self) -> int:
+        """How many moments `of_moments` needs: the error of the error is a moment of four times the order."""
+        return 4 * (self.central_power or 1)
+
+    @property
     def is_positive(self) -> bool:
         """Whether the statistic of every law is at least zero."""
         return self.name in ("rms", "variance", "std") or self.is_norm
@@ -154,9 +170,10 @@ class Statistic:
 
         Raises
         ------
-        InputError : too few samples, complex ones where an order is needed, or probes where they do not
-            suffice.
+        InputError : too few samples or ones that are not finite, complex ones where an order is needed, probes where
+            they do not suffice, or a value that is too large for a float.
         """
+        samples = _checked(samples, probes)
         self.require(len(samples), probes)
         if np.iscomplexobj(samples):
             if not (self.name == "rms" or self.is_norm):
@@ -165,15 +182,57 @@ class Statistic:
                 raise InputError(f"samples are complex and come in {probes} probes, expected real ones")
             samples = np.abs(samples)
         draws = np.asarray(samples, dtype=float)
+        # by a power of two first, which rounds nothing: neither sums nor differences leave the range of floats
+        exponent = int(np.frexp(np.abs(draws).max())[1]) - 1
+        draws, unit = np.ldexp(draws, -exponent), float(np.ldexp(1.0, exponent))
         if self.is_quantile:
-            return _quantile(draws, self._order or 0.5)
-        if self.is_cumulant:
+            return self._in_units(_quantile(draws, self._order or 0.5), unit)
+        if self.central_power and probes == 1:
             draws = centred(draws)  # before they are divided, which would round away what a large mean leaves
         # near the ends of the range of floats, only ratios to the largest can be raised to powers
         scale = float(np.abs(draws).max()) or 1.0
-        value, error, dof = _moment(self)(draws / scale, probes)
-        for _ in range(self._degree):
-            value, error = value * scale, error * scale
+        return self._in_units(_moment(self)(draws / scale, probes), scale, unit)
+
+    def of_moments(self, moments: Moments) -> Summary:
+        """A variance, a standard deviation or a cumulant of samples of which only moments are left.
+
+        With the first `moments_needed` of them it is what the samples themselves give, up to rounding.
+
+        Raises
+        ------
+        InputError : another statistic, fewer moments, or too few samples.
+
+        >>> import numpy as np
+        >>> x = np.array([1.0, 2.0, 6.0, 7.0, 9.0])
+        >>> pooled = Statistic("k3").of_moments(Moments.of(x, 12))
+        >>> bool(np.isclose(pooled.value, summarize(x, "k3").value))
+        True
+        """
+        power = self.central_power
+        if power is None or moments.order < self.moments_needed:
+            raise InputError(
+                f"statistic is {self.name!r} with moments up to order {moments.order}, "
+                "expected a variance, a standard deviation or a cumulant and four times as many moments as its order"
+            )
+        self.require(moments.count)
+        if moments.deviation == 0:
+            return Summary(0.0, 0.0, moments.count - 1.0, self.is_positive)
+        if power == 2:  # influence function of the variance: (X - E X)^2
+            _, error, dof = moments.of_polynomial([Fraction(0), Fraction(0), Fraction(1)]).average()
+            found = moments.count / (moments.count - 1), error, dof
+            return self._in_units(_power(*found, 0.5) if self.name == "std" else found, moments.deviation)
+        count = moments.count
+        standardised = [count * Fraction(moment) for moment in moments.standardised]
+        pseudo = influences(lambda block: standardised[len(block)], power, count)
+        return self._in_units(moments.of_polynomial(pseudo).average(), moments.deviation)
+
+    def _in_units(self, found: tuple[float, float, float], *units: float) -> Summary:
+        """The summary of a value and an error that were found in the product of some units."""
+        value, error, dof = found
+        for unit in units * self._degree:
+            value, error = value * unit, error * unit
+        if not (math.isfinite(value) and math.isfinite(error)):
+            raise InputError(f"samples are so large that their {self.name} is no float, expected a smaller unit")
         return Summary(value, error, dof, self.is_positive)
 
 
@@ -185,6 +244,19 @@ def summarize(samples: NDArray[Any], statistic: str | Statistic, probes: int = 1
     0.913
     """
     return Statistic.of(statistic)(samples, probes)
+
+
+def _checked(samples: Any, probes: int) -> NDArray[Any]:
+    """The samples as an array of finite numbers, or one sentence about them."""
+    draws = np.asarray(samples)
+    if not (np.issubdtype(draws.dtype, np.number) or draws.dtype == bool):
+        raise InputError(f"samples is {samples!r}, expected numbers")
+    if draws.ndim != 1 + (probes > 1) or (probes > 1 and draws.shape[1] != probes):
+        raise InputError(f"samples has shape {draws.shape}, expected {f'(N, {probes})' if probes > 1 else '(N,)'}")
+    bad = int(draws.size - np.isfinite(draws).sum())
+    if bad:
+        raise InputError(f"samples has {bad} values that are not finite among {draws.size}, expected finite numbers")
+    return draws
 
 
 def excess_kurtosis(samples: NDArray[Any]) -> float:
@@ -281,7 +353,7 @@ def _average(draws: Array) -> tuple[float, float, float]:
     return center, error, max(min(count - 1.0, 2 * count / (2 + max(kurtosis, 0.0))), 1.0)
 
 
-def _quantile(draws: Array, order: float) -> Summary:
+def _quantile(draws: Array, order: float) -> tuple[float, float, float]:
     """Sample quantile with the standard error of Maritz & Jarrett (1978): the bootstrap's, in closed form."""
     from scipy.special import betainc
 
@@ -293,4 +365,4 @@ def _quantile(draws: Array, order: float) -> Summary:
     middle = float(np.quantile(ordered, order))
     shifted = ordered - middle
     spread = weights @ np.square(shifted) - (weights @ shifted) ** 2
-    return Summary(middle, math.sqrt(max(float(spread), 0.0)), count - 1.0, False)
+    return middle, math.sqrt(max(float(spread), 0.0)), count - 1.0

@@ -195,7 +195,7 @@ def quantity(
 
     Raises
     ------
-    InputError : ``batch`` is not a positive integer.
+    InputError : ``batch`` or an entry of ``shape`` is not a positive integer.
 
     Returns
     -------
@@ -212,6 +212,8 @@ def quantity(
     """
     if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
         raise InputError(f"batch is {batch!r}, expected a positive number of samples per call")
+    if not isinstance(shape, tuple) or not all(isinstance(size, int | np.integer) and size > 0 for size in shape):
+        raise InputError(f"shape is {shape!r}, expected a tuple of positive integers, the same at all sizes")
 
     def decorate(function: Callable[..., Any]) -> Custom:
         names = tuple(str(getattr(scale, "name", scale)) for scale in scales)

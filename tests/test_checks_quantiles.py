@@ -9,7 +9,7 @@ import pytest
 
 import randtensor as rt
 from theory_checks import Claim, Identity, NoDefiniteBound, Tight, Zero, check
-from theory_checks.families import Family
+from theory_checks.families import Family, family
 
 n = rt.Scale("n")
 SIZES = [16, 64, 256, 1024]
@@ -63,11 +63,51 @@ def test_the_two_point_mixture_has_two_orders(probability, noise):
         assert found(law, Tight(n**0.5, quantiles=(50, 90, 98))).verdict == "consistent"
 
 
+@rt.quantity(n, name="1 or n")
+def one_or_n(size, batch, rng):
+    return np.where(rng.random(batch) < 0.5, 1.0, size)
+
+
+@pytest.mark.parametrize("samples", [400, 2000])
+def test_one_or_n_with_equal_probability_has_the_upper_order_n_and_the_lower_order_one(samples):
+    # the median jumps between both values, and must not blur the orders: the default quantiles do
+    verdicts = {}
+    for predicted in (NoDefiniteBound(), Tight(), Tight(n), Tight(n**0)):
+        result = found(one_or_n, predicted, samples=samples)
+        assert result.details["orders"] == pytest.approx({"lower": 0.0, "upper": 1.0}, abs=1e-9)
+        verdicts[str(predicted)] = result.verdict
+    assert verdicts == {
+        "no definite bound": "consistent",
+        "tight": "refuted",
+        "tight at n": "refuted",
+        "tight at 1": "refuted",
+    }
+    result = found(one_or_n, NoDefiniteBound(), samples=samples)
+    assert "the upper order has exponent 1.000, the lower order has exponent 0.000" in result.reason
+    # further quantiles tell the orders, but take no part in the verdict
+    assert {entry["quantile"] for entry in result.details["quantiles"]} == set(result.claim.quantiles)
+    assert len(result.measurements) == len(result.claim.quantiles) * len(SIZES)
+
+
+def test_laws_that_vanish_below_have_an_upper_order_only():
+    @rt.quantity(n, name="0 or n")
+    def zero_or_n(size, batch, rng):
+        return np.where(rng.random(batch) < 0.3, 0.0, size)
+
+    result = found(zero_or_n, Tight(n, quantiles=(50, 90, 99)))
+    assert result.verdict == "consistent" and result.details["orders"]["upper"] == pytest.approx(1)
+    with pytest.raises(rt.InputError, match="the 10 % quantile of the magnitude is zero, expected one that scales"):
+        found(zero_or_n, NoDefiniteBound())
+
+
 def test_a_law_whose_quantiles_keep_drifting_has_no_definite_bound():
     result = found(drifting, NoDefiniteBound())
     assert result.verdict == "consistent"
-    assert result.details["orders"]["upper"] is None
+    assert result.details["orders"] == {"lower": None, "upper": None}
     assert "drift apart: no definite bound" in result.reason
+    refuted = found(drifting, Tight())
+    assert refuted.verdict == "refuted" and "drift apart: no definite bound" in refuted.reason
+    assert all(found(drifting, Tight(n**power)).verdict == "refuted" for power in (0, 1, 3))
     # the exponents are the quantiles of |Z|
     for entry in result.details["quantiles"]:
         low, high = entry["refutation_interval"]
@@ -107,6 +147,59 @@ def test_a_family_is_tight_when_its_maximum_is():
     # one member of a larger order spoils all
     assert found([*members, scaling * n], Tight(n**-1, uniform=True)).verdict == "refuted"
     assert found([*members, mixture(0.3)], Tight(uniform=True)).verdict == "refuted"
+
+
+def intervals(size, batch, rng):
+    """X_k = n 1{U in [(k-1)/n, k/n)}, k = 1..n."""
+    return size * (np.floor(rng.random((batch, 1)) * size) == np.arange(size))
+
+
+def test_bounds_of_every_member_are_not_uniform():
+    @rt.quantity(n, name="first member")
+    def first(size, batch, rng):
+        return intervals(size, batch, rng)[:, 0]
+
+    # one member alone is zero but for the probability 1/n: any positive function bounds it ...
+    for size in (64, 256, 1024):
+        draws = first.sample(size, 4000, rng=2)
+        # binomial with at most 63 expected: 6 standard deviations have probability below 1e-6
+        assert np.mean(draws > 0) < 1 / size + 6 * math.sqrt(1 / size / 4000)
+        assert np.quantile(draws, 0.9) == 0
+    # ... and yet the largest is n: jointly they have the order n, and no smaller one
+    joint = family(n, name="intervals")(intervals)
+    assert found(joint, Tight(n, uniform=True), samples=400).verdict == "consistent"
+    for order in (n**0, n**0.5):
+        assert found(joint, Tight(order, uniform=True), samples=400).verdict == "refuted"
+    assert found(joint, Tight(uniform=True), samples=400).details["orders"] == pytest.approx({"lower": 1, "upper": 1})
+
+
+def test_a_finite_family_of_bounds_that_hold_is_uniform():
+    h = rt.gaussian(n)
+    members = [LENGTH / n**0.5, rt.einsum("a,a->", g, h) / n**0.5, rt.norm(h) ** 2 / n, scaling * n]
+    assert found(members, Tight(n**0, uniform=True), samples=2000).verdict == "consistent"
+    # one bound that fails, of a single member, is seen
+    assert found([*members, LENGTH], Tight(n**0, uniform=True), samples=2000).verdict == "refuted"
+
+
+def test_a_family_is_reduced_to_its_largest_member():
+    @family(n, name="three by n")
+    def members(size, batch, rng):
+        return rng.standard_normal((batch, 3, size))
+
+    draws = members.sample(8, 50, rng=1)
+    assert draws.shape == (50, 1) and (draws > 0).all()
+    assert np.array_equal(members.sample(8, 20, rng=1), draws[:20])
+    assert (members.shape, members.scale_names, members.fingerprint) == ((1,), ("n",), "family:three by n")
+    for shape in ((), (1,), (0,)):
+        wrong = family(n, name="wrong")(lambda size, batch, rng, shape=shape: np.zeros((batch + len(shape), *shape)))
+        with pytest.raises(
+            rt.InputError, match=r"wrong returned shape \(.*\) for 128 samples, expected \(128, members\)"
+        ):
+            wrong.sample(8, 5)
+    with pytest.raises(
+        rt.InputError, match=r"shape is \(Scale\('n'\),\), expected a tuple of positive integers, the sa"
+    ):
+        rt.quantity(n, shape=(n,))
 
 
 def test_members_of_a_family_share_their_randomness():

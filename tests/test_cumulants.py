@@ -18,9 +18,10 @@ import randtensor as rt
 from estimators._k_statistics import estimate, jackknife, partitions
 from estimators.conditional import conditional_covariance, conditional_cumulant, conditional_joint_cumulant
 from estimators.cumulants import Cumulant, cumulant, joint_cumulant
+from estimators.moments import Moments
 from estimators.power_sums import PowerSums
 from estimators.scalings import scaling
-from estimators.statistics import summarize
+from estimators.statistics import Statistic, summarize
 
 n = rt.Scale("n")
 SAMPLES = arrays(float, st.integers(8, 30), elements=st.integers(-40, 40).map(lambda k: k / 8))
@@ -143,6 +144,25 @@ def test_merging_loses_nothing(x, cut, power):
     assert PowerSums.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
 
 
+@settings(max_examples=20)
+@given(
+    x=arrays(float, st.integers(20, 40), elements=st.integers(-50, 50).map(lambda k: k / 8)),
+    cut=st.integers(2, 18),
+    shift=st.sampled_from([0.0, 1e3, 2.0**40]),
+)
+def test_moments_tell_what_the_samples_do(x, cut, shift):
+    x = x + shift
+    for statistic in map(Statistic, ("variance", "std", "k3", "k4", "k5", "k6")):
+        order, power = statistic.moments_needed, 2 if statistic.name == "variance" else statistic.central_power
+        parts = [Moments.of(part, order) for part in (x[:cut], x[cut:-1], x[-1:])]
+        merged = parts[0].merge(parts[1]).merge(parts[2])
+        found, truth = statistic.of_moments(merged), summarize(x, statistic)
+        unit = x.std() ** (1 if statistic.name == "std" else power) or 1.0
+        # the error of a sample of two points, all equally influential, is the root of a rounded zero
+        assert abs(found.value - truth.value) < 1e-8 * unit and abs(found.error - truth.error) < 1e-5 * unit
+        assert Moments.from_dict(json.loads(json.dumps(merged.to_dict(), allow_nan=False))) == merged
+
+
 def test_a_large_mean_costs_no_digits():
     x = np.arange(40.0) ** 2
     shifted = PowerSums.of(x + 2.0**40)
@@ -222,7 +242,12 @@ def test_more_samples_are_added():
     assert (both.value, both.error, both.samples) == pytest.approx((whole.value, whole.error, 1000), rel=1e-9)
     joint = [joint_cumulant([average(), average()], 4, samples=300, rng=seed) for seed in (1, 2)]
     assert (joint[0] + joint[1]).value == pytest.approx((joint[0].value + joint[1].value) / 2)
-    assert Cumulant.from_dict(json.loads(json.dumps(both.to_dict()))) == both
+    for found in (both, joint[0]):
+        assert Cumulant.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
+    with pytest.raises(rt.InputError, match="record has the schema None, expected 'randtensor/cumulant/1'"):
+        Cumulant.from_dict({})
+    with pytest.raises(rt.InputError, match="record has no field 'sums', expected a record made by to_dict"):
+        Cumulant.from_dict({k: v for k, v in both.to_dict().items() if k != "sums"})
 
 
 NETWORKS = {
@@ -319,6 +344,7 @@ X = np.arange(10.0)
         (lambda: cumulant(X * 1j), "quantity are complex, expected real numbers"),
         (lambda: cumulant(X.reshape(2, 5)), r"quantity has shape \(2, 5\), expected \(N,\)"),
         (lambda: cumulant(X * 1e200, 4), "samples are so large that the cumulant is no float"),
+        (lambda: joint_cumulant([X * 1e200, X * 1e200]), "quantities are so large that their cumulant is no float"),
         (lambda: joint_cumulant([X]), "quantities has 1 entries, expected two to 6"),
         (lambda: joint_cumulant(X[0]), "expected a list of two to 6"),
         (lambda: joint_cumulant([X, X[:5]]), "quantities have 10, 5 samples, expected as many of each"),
@@ -355,3 +381,11 @@ def test_constants_have_no_cumulants():
         found = cumulant(x, 4)
         assert (found.value, found.error) == (0, 0)
         assert joint_cumulant([x, x, x]).value == 0
+
+
+@settings(max_examples=20)
+@given(x=SAMPLES, power=st.integers(-250, 250))
+def test_joint_cumulants_follow_the_unit(x, power):
+    unit = 2.0**power
+    before, after = joint_cumulant([x, x, x + x**2]), joint_cumulant([x * unit, x / unit, x + x**2])
+    assert (after.value, after.error) == pytest.approx((before.value, before.error), rel=1e-12, abs=1e-12)

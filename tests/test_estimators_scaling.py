@@ -10,6 +10,7 @@ import pytest
 
 import estimators
 import randtensor as rt
+from estimators.plots import statistic_label
 from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Quantity
 
@@ -28,6 +29,18 @@ class Toy(Quantity):
         n, m = draw.sizes["n"], draw.sizes.get("m", 1)
         width = self.noise * n**-0.5 / m * (1 + 1 / n)
         return self.shift(n) + width * draw.generator.standard_normal(draw.batch)
+
+
+class Bounded(Toy):
+    """Skewed and with light tails, so that no cumulant up to the sixth is small or dominated by few samples."""
+
+    fingerprint = "bounded"
+
+    def evaluate(self, draw):
+        return draw.generator.random(draw.batch) ** 3 / draw.sizes["n"]
+
+
+MERGEABLE = ("mean", "rms", "L1", "L2.5", "variance", "std", "k3", "k4", "k5", "k6")
 
 
 def test_exponent_and_record():
@@ -158,25 +171,56 @@ class TestAddingSamples:
     def drawn(self, statistic="rms", rng=0, samples=300, **options):
         return estimators.scaling(Toy(), n=self.n, statistic=statistic, rng=rng, samples=samples, **options)
 
-    @pytest.mark.parametrize("statistic", ["rms", "mean", "L1"])
+    @pytest.mark.parametrize("statistic", MERGEABLE)
     @pytest.mark.parametrize("first", [100, 128, 200])
     def test_the_next_samples_are_those_of_one_longer_run(self, statistic, first):
-        whole = self.drawn(statistic)
-        extended = self.drawn(statistic, samples=first).extend(Toy(), 300 - first)
+        whole = estimators.scaling(Bounded(), n=self.n, statistic=statistic, rng=0, samples=300)
+        begun = estimators.scaling(Bounded(), n=self.n, statistic=statistic, rng=0, samples=first)
+        # records hold all that it takes
+        begun = estimators.Scaling.from_dict(json.loads(json.dumps(begun.to_dict(), allow_nan=False)))
+        extended = begun.extend(Bounded(), 300 - first)
         for a, b in zip(whole.estimates, extended.estimates, strict=True):
-            assert (a.samples, a.sources, a.seed) == (b.samples, b.sources, b.seed)
-            assert [b.value, b.error, b.kurtosis] == pytest.approx([a.value, a.error, a.kurtosis], rel=1e-9)
+            assert (a.samples, a.sources, a.seed, a.heavy_tailed) == (b.samples, b.sources, b.seed, b.heavy_tailed)
+            found = [[e.value, e.error, e.kurtosis, e.dof, *e.interval(0.9)] for e in (b, a)]
+            assert found[0] == pytest.approx(found[1], rel=1e-9)
+            assert b.largest_share == pytest.approx(a.largest_share, rel=1e-9)
         assert extended.interval() == pytest.approx(whole.interval(), rel=1e-6)
 
-    @pytest.mark.parametrize("statistic", ["median", "std", "variance"])
+    @pytest.mark.parametrize("statistic", MERGEABLE)
+    def test_two_halves_are_one_estimate_of_all_samples(self, statistic):
+        one, other = (estimators.estimate(Bounded(), 8, statistic=statistic, samples=200, rng=r) for r in (1, 2))
+        draws = np.concatenate([Bounded().sample(8, 200, rng=r) for r in (1, 2)])
+        whole, both = estimators.summarize(draws, statistic), one.merge(other)
+        for merged in (both, other.merge(one)):
+            assert [merged.value, merged.error, merged.dof] == pytest.approx(
+                [whole.value, whole.error, whole.dof], rel=1e-9
+            )
+        three = both.merge(estimators.estimate(Bounded(), 8, statistic=statistic, samples=7, rng=3))
+        draws = np.concatenate([draws, Bounded().sample(8, 7, rng=3)])
+        assert three.value == pytest.approx(estimators.summarize(draws, statistic).value, rel=1e-9)
+
+    def test_a_cumulant_with_heavy_tails_stays_flagged(self):
+        class Cauchy(Toy):
+            fingerprint = "cauchy"
+
+            def evaluate(self, draw):
+                return draw.generator.standard_cauchy(draw.batch)
+
+        one, other = (estimators.estimate(Cauchy(), 8, statistic="k4", samples=200, rng=r) for r in (1, 2))
+        draws = np.concatenate([Cauchy().sample(8, 200, rng=r) for r in (1, 2)])
+        whole, both = estimators.summarize(draws, "k4"), one.merge(other)
+        assert both.heavy_tailed and both.error_source == "blocks" and both.dof <= one.dof + other.dof
+        assert both.value == pytest.approx(whole.value, rel=1e-9) and both.error >= whole.error * (1 - 1e-9)
+
+    @pytest.mark.parametrize("statistic", ["median", "std", "variance", "q90", "k4"])
     def test_samples_that_were_kept_give_the_same_bits(self, statistic):
         whole = self.drawn(statistic, keep_samples=True)
         extended = self.drawn(statistic, samples=200, keep_samples=True).extend(Toy(), [100] * 3)
         assert whole.estimates == extended.estimates
         assert all((a.draws == b.draws).all() for a, b in zip(whole.estimates, extended.estimates, strict=True))
 
-    @pytest.mark.parametrize("statistic", ["median", "std", "variance", "q90"])
-    def test_other_statistics_are_averaged(self, statistic):
+    @pytest.mark.parametrize("statistic", ["median", "q90"])
+    def test_quantiles_are_averaged(self, statistic):
         one, other = self.drawn(statistic, 0, 4000), self.drawn(statistic, 1, 4000)
         pooled = self.drawn(statistic, 0, 4000, keep_samples=True).merge(
             self.drawn(statistic, 1, 4000, keep_samples=True)
@@ -303,6 +347,24 @@ def test_figures(pyplot, options):
     assert values.get_xscale() == values.get_yscale() == slopes.get_xscale() == "log"
     assert slopes.get_xlabel() == "$n$" and slopes.get_ylabel() == "local slope"
     assert "exponent" in values.get_legend().get_texts()[0].get_text()
+
+
+@pytest.mark.parametrize(
+    ("statistic", "label"),
+    [
+        ("k3", r"|cumulant $\kappa_{3}$|"),
+        ("mean", "|mean|"),
+        ("std", "standard deviation"),
+        ("L2.5", "$L^{2.5}$ norm"),
+        ("q90", "90 % quantile"),
+    ],
+)
+def test_the_statistic_is_named_in_figures(pyplot, statistic, label):
+    found = estimators.scaling(Bounded(), n=[8, 32, 128], statistic=statistic, samples=100, rng=3)
+    values, _ = found.plot()
+    values.figure.canvas.draw()
+    assert values.get_ylabel() == label
+    assert statistic_label(statistic) == label.strip("|")
 
 
 def test_figures_in_given_axes(pyplot):

@@ -15,7 +15,7 @@ from scipy import integrate, special, stats
 import randtensor as rt
 from estimators._witnesses import FITTERS
 from estimators.conditional import conditional_covariance
-from estimators.gaussianity import distance_to_gaussian
+from estimators.gaussianity import GaussianDistance, distance_to_gaussian
 
 n = rt.Scale("n")
 KINDS = ("kolmogorov", "wasserstein", "characteristic", "characteristic-sup")
@@ -198,6 +198,27 @@ def test_results_are_records():
     assert record["variance"] == pytest.approx(np.mean(x**2))
     assert record["bias"] == pytest.approx(found.upper - found.value)
     assert "kolmogorov distance to N(0, " in str(found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_records_restore_the_distance(kind):
+    x = np.random.default_rng(0).gamma(3, size=100) - 3
+    given_samples = distance_to_gaussian(x, kind, variance="fitted")
+    square = rt.einsum("a,a->", rt.gaussian(n), rt.gaussian(n))
+    sampled = distance_to_gaussian(square, kind, 4, samples=100, rng=np.random.SeedSequence([1, 2]))
+    for found in (given_samples, sampled):
+        again = GaussianDistance.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
+        assert again == found and again.to_dict() == found.to_dict() and again.interval(0.9) == found.interval(0.9)
+    record = found.to_dict()
+    for damaged, message in (
+        ({}, "record has the schema None, expected 'randtensor/gaussian-distance/1'"),
+        (record | {"schema": "randtensor/rate/1"}, "record has the schema 'randtensor/rate/1', expected"),
+        ({k: v for k, v in record.items() if k != "upper"}, "record has no field 'upper', expected a record made by"),
+        (record | {"value": "much"}, r"record cannot be read \(could not convert .*\), expected a record made by to_d"),
+        (record | {"sizes": 3}, "record cannot be read"),
+    ):
+        with pytest.raises(rt.InputError, match=message):
+            GaussianDistance.from_dict(damaged)
 
 
 X = np.arange(30.0) - 14

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import estimators
 from randtensor.errors import InputError
-from theory_checks.claims import Claim, NoDefiniteBound, QuantileSlopes, Tight
+from theory_checks.claims import Claim, NoDefiniteBound, QuantileSlopes, Tight, samples_for_quantile
 from theory_checks.findings import Finding, Sampling, interval_at
 from theory_checks.results import Measurement
 from theory_checks.verdicts import (
@@ -31,6 +31,8 @@ __all__ = ["check_quantiles"]
 
 _Fits = dict[float, estimators.RateFit]
 
+_BEYOND = 5.0  # times as far out are the further quantiles
+
 
 def check_quantiles(claim: Claim, sampling: Sampling) -> Finding:
     """The verdict of the exponents with which quantiles of the magnitude scale.
@@ -48,13 +50,31 @@ def check_quantiles(claim: Claim, sampling: Sampling) -> Finding:
         at_sizes = [_measure(percent, sample, sizes) for sample, sizes in zip(magnitudes, claim.sizes, strict=True)]
         measurements += at_sizes
         fits[percent] = _fit(claim, percent, at_sizes)
+    further = _further(claim, magnitudes)
     prediction = claim.prediction
     if isinstance(prediction, NoDefiniteBound) or (isinstance(prediction, Tight) and prediction.order is None):
-        return _drift(claim, fits, sampling, tuple(measurements))
-    return _slopes(claim, fits, sampling, tuple(measurements))
+        return _drift(claim, fits, further, sampling, tuple(measurements))
+    return _slopes(claim, fits, further, sampling, tuple(measurements))
 
 
-def _details(claim: Claim, fits: _Fits, quantile: float, consistent: float) -> dict[str, Any]:
+def _further(claim: Claim, magnitudes: Sequence[NDArray[Any]]) -> _Fits:
+    """Quantiles beyond the outermost claimed ones: they do not enter the verdict, but tell the orders at both ends.
+
+    The median of a law that is n with probability 1/2 and 1 otherwise has no order, so that of five quantiles from
+    10 % to 99.9 % only one lies at the lower end.
+    """
+    lowest, highest = min(claim.quantiles), max(claim.quantiles)
+    fits = {}
+    for percent in (lowest / _BEYOND, 100 - (100 - highest) / _BEYOND):
+        if samples_for_quantile(percent) > min(len(sample) for sample in magnitudes):
+            continue
+        at_sizes = [_measure(percent, sample, sizes) for sample, sizes in zip(magnitudes, claim.sizes, strict=True)]
+        if all(m.value > 0 for m in at_sizes):
+            fits[percent] = _fit(claim, percent, at_sizes)
+    return fits
+
+
+def _details(claim: Claim, fits: _Fits, further: _Fits, quantile: float, consistent: float) -> dict[str, Any]:
     return {
         "quantiles": [
             {
@@ -67,7 +87,7 @@ def _details(claim: Claim, fits: _Fits, quantile: float, consistent: float) -> d
             }
             for percent, fit in fits.items()
         ],
-        "orders": _definite_orders(claim, fits, consistent),
+        "orders": _definite_orders(claim, fits | further, consistent),
     }
 
 
@@ -83,8 +103,10 @@ def _fit(claim: Claim, percent: float, at_sizes: Sequence[Measurement]) -> estim
         raise InputError(
             f"the {percent:g} % quantile of the magnitude is zero, expected one that scales with {claim.axis}"
         )
-    # a quantile that sits on an atom of the law has no error to see: rounding is all that is left
-    errors = np.maximum([m.error for m in at_sizes], 1e-12 * values)
+    # a quantile that sits on an atom of the law has no error to see: rounding is all that is left; one next to a gap
+    # in it may have an error so large that its square would be no float, and says nothing all the same
+    with np.errstate(over="ignore"):
+        errors = np.clip([m.error for m in at_sizes], 1e-12 * values, 1e12 * values)
     return estimators.fit_rate(
         [m.sizes[claim.axis or ""] for m in at_sizes],
         values,
@@ -95,7 +117,9 @@ def _fit(claim: Claim, percent: float, at_sizes: Sequence[Measurement]) -> estim
     )
 
 
-def _slopes(claim: Claim, fits: _Fits, sampling: Sampling, measurements: tuple[Measurement, ...]) -> Finding:
+def _slopes(
+    claim: Claim, fits: _Fits, further: _Fits, sampling: Sampling, measurements: tuple[Measurement, ...]
+) -> Finding:
     """Each quantile against its own exponent; the verdict is that of the worst."""
     if isinstance(claim.prediction, QuantileSlopes):
         targets = dict(claim.prediction.slopes)
@@ -132,7 +156,7 @@ def _slopes(claim: Claim, fits: _Fits, sampling: Sampling, measurements: tuple[M
         WorstResolution(tuple(resolutions)),
         interval=interval_at(fits[worst], min(quantile, sampling.consistent)),
         refutation_interval=interval_at(fits[worst], quantile),
-        details=_details(claim, fits, quantile, sampling.consistent),
+        details=_details(claim, fits, further, quantile, sampling.consistent),
     )
 
 
@@ -165,7 +189,9 @@ def _apart(interval: tuple[float, float], margin: float) -> bool:
     return interval[0] > margin or interval[1] < -margin
 
 
-def _drift(claim: Claim, fits: _Fits, sampling: Sampling, measurements: tuple[Measurement, ...]) -> Finding:
+def _drift(
+    claim: Claim, fits: _Fits, further: _Fits, sampling: Sampling, measurements: tuple[Measurement, ...]
+) -> Finding:
     """Exponent of the highest quantile less that of the lowest: drift apart, or agreement up to the margin."""
     lowest, highest = fits[min(fits)], fits[max(fits)]
     drift, interval, margin = highest.exponent - lowest.exponent, _difference(lowest, highest), claim.margin
@@ -183,7 +209,7 @@ def _drift(claim: Claim, fits: _Fits, sampling: Sampling, measurements: tuple[Me
     resolution = SlopeResolution(region, interval, drift, partial(_scaled_quantile, widening))
     contradicts = _together if denies else _apart
     p = smallest_level(lambda alpha: contradicts(interval(_scaled_quantile(widening, alpha)), margin))
-    details = _details(claim, fits, quantile, sampling.consistent)
+    details = _details(claim, fits, further, quantile, sampling.consistent)
     if apart:
         reason = f"the exponents of the {names} drift apart: {_words(details['orders'])}; their difference is {shown}"
         decision = Decision("consistent" if denies else "refuted", reason)

@@ -48,6 +48,8 @@ CONSISTENT_QUANTILE = 2.5758293035489004
 _MOST = 1e4
 _MOST_WIDER = 1e4
 
+_LARGEST_RATIO = 1e150  # of deviations: the squares of larger ones are no floats
+
 #: no p-value of an exponent is reported below this: the normal law is not meant that far out
 _SMALLEST_LEVEL = 1e-30
 
@@ -229,7 +231,7 @@ def decide_joint(
     >>> decide_joint([0.3, -1.0], [100.0, 100.0], 1e-3, 0.1, "the value", "relative")[0].verdict
     'consistent'
     """
-    chi2 = sum(score**2 for score in scores)
+    chi2 = sum(score * score for score in scores)  # infinite where the power of a float would raise
     p = _chi2_tail(len(scores), chi2)
     worst = max(scores, key=abs)
     detectable = joint_detectable(units, alpha)
@@ -238,7 +240,7 @@ def decide_joint(
         return Decision("refuted", f"{claim} is excluded: {summary}", detectable), p, worst
     if detectable <= within:
         return Decision("consistent", f"{claim} is not excluded: {summary}", detectable), p, worst
-    factor = (detectable / within) ** 2
+    factor = min(detectable / within, _LARGEST_RATIO) ** 2
     reason = (
         f"{claim} is not excluded ({summary}), but only {unit} of {detectable:.2g} would have been seen, "
         f"not {within:g}; about {factor:.2g} times the samples would decide"

@@ -231,7 +231,7 @@ def orthogonal(plan: Plan) -> Iterator[Claim]:
             statistic="mean",
             predicted=Exact(fourth, variance=fourth_variance, within=0.15),
             source="derived",
-            **plan.grid(4, [30000, 16000, 10000]),
+            **plan.grid(4, [54000, 28000, 18000]),
         )
     yield Claim(
         "E f^4, linear, 4 hidden, orthogonal hidden matrices, with the law of Gaussian ones",

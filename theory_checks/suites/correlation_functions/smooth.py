@@ -105,7 +105,7 @@ def second_layer(plan: Plan) -> Iterator[Claim]:
         predicted=Exact(series(0, -0.030933), within=0.1),
         source="derived",
         note="leading order: at these widths the next one is below the error",
-        **plan.grid(2048, [6000, 3000]),
+        **plan.grid(2048, [9000, 4500]),
     )
 
 

@@ -54,7 +54,7 @@ def gradient_flow(plan: Plan) -> Iterator[Claim]:
             predicted=Exact(series(0, target**2 - 1), within=0.1),
             note="leading order: at these widths the next one is below the error",
             **common,
-            **plan.grid(1024, [6000, 3000]),
+            **plan.grid(1024, [8400, 4200]),
         )
 
 

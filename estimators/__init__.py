@@ -9,19 +9,27 @@
 from estimators.conditional import conditional_covariance, conditional_cumulant, conditional_joint_cumulant
 from estimators.cumulants import Cumulant, cumulant, joint_cumulant
 from estimators.estimation import Estimate, estimate
+from estimators.gaussian_process import GaussianProcessLaw, trained_law
 from estimators.gaussianity import GaussianDistance, distance_to_gaussian
 from estimators.identification import CandidateOrder, OrderIdentification, identify_order, identify_order_of
+from estimators.kernels import nngp_kernel, tangent_kernel
+from estimators.limit import LinearDynamics, LinearRun
 from estimators.power_sums import PowerSums
 from estimators.rates import RateFit, SingleFit, fit_rate
 from estimators.sampling import draw_samples
 from estimators.scalings import Scaling, scaling
 from estimators.statistics import Statistic, Summary, summarize
+from estimators.training import Loss, Training, TrainingQuantity, TrainingRun, train
 
 __all__ = [
     "CandidateOrder",
     "Cumulant",
     "Estimate",
     "GaussianDistance",
+    "GaussianProcessLaw",
+    "LinearDynamics",
+    "LinearRun",
+    "Loss",
     "OrderIdentification",
     "PowerSums",
     "RateFit",
@@ -29,6 +37,9 @@ __all__ = [
     "SingleFit",
     "Statistic",
     "Summary",
+    "Training",
+    "TrainingQuantity",
+    "TrainingRun",
     "conditional_covariance",
     "conditional_cumulant",
     "conditional_joint_cumulant",
@@ -40,6 +51,10 @@ __all__ = [
     "identify_order",
     "identify_order_of",
     "joint_cumulant",
+    "nngp_kernel",
     "scaling",
     "summarize",
+    "tangent_kernel",
+    "train",
+    "trained_law",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from randtensor.programs.graph import Slot
 from randtensor.revealed import RandomMatrix
 from randtensor.revealed._rows import combine, inner
 
-__all__ = ["LowRank", "ParameterVector", "Probe"]
+__all__ = ["LowRank", "ParameterVector", "Probe", "gram"]
 
 Array = np.ndarray
 
@@ -117,6 +118,51 @@ class ParameterVector:
                 assert isinstance(block, LowRank)
                 blocks.setdefault(slot, []).append(block)
         return ParameterVector(arrays, {slot: LowRank.total(terms) for slot, terms in blocks.items()})
+
+
+def gram(vectors: Sequence[ParameterVector], others: Sequence[ParameterVector], factors: Any = None) -> Array:
+    """All inner products of vectors without probes, shape (B, len(vectors), len(others)).
+
+    ``factors`` weigh the parameters by name; missing ones count as 1.
+    """
+    total: Array | float = 0.0
+    slots = {slot: None for vector in vectors for slot in (*vector.arrays, *vector.matrices)}
+    for slot in slots:
+        factor = 1.0 if factors is None else factors.get(slot[0], 1.0)
+        if any(slot in vector.arrays for vector in vectors):
+            part = _array_gram([v.arrays.get(slot) for v in vectors], [v.arrays.get(slot) for v in others])
+        else:
+            part = _low_rank_gram([v.matrices.get(slot) for v in vectors], [v.matrices.get(slot) for v in others])
+        total = total + factor * part
+    return np.asarray(total, dtype=float)
+
+
+def _array_gram(left: Sequence[Array | None], right: Sequence[Array | None]) -> Array:
+    stacks = []
+    for side in (left, right):
+        some = next(array for array in (*left, *right) if array is not None)
+        rows = [np.zeros_like(some) if array is None else array for array in side]
+        stacks.append(np.stack([row.reshape(len(row), -1) for row in rows], axis=1))
+    return inner(*stacks)
+
+
+def _low_rank_gram(left: Sequence[Any], right: Sequence[Any]) -> Array:
+    kept = [[(i, block) for i, block in enumerate(side) if block is not None] for side in (left, right)]
+    batch = next(block for _, block in (*kept[0], *kept[1])).left.shape[0]
+    total = np.zeros((batch, len(left), len(right)))
+    if not kept[0] or not kept[1]:
+        return total
+    joined = [
+        [np.concatenate([getattr(block, name) for _, block in side], axis=1) for name in ("left", "right", "weights")]
+        for side in kept
+    ]
+    (l, r, w), (m, s, v) = joined
+    products = inner(l, m) * inner(r, s) * w[:, :, None] * v[:, None, :]
+    for axis, side in ((1, kept[0]), (2, kept[1])):
+        starts = np.cumsum([0, *(block.left.shape[1] for _, block in side)])[:-1]
+        products = np.add.reduceat(products, starts, axis=axis)
+    total[np.ix_(range(batch), [i for i, _ in kept[0]], [j for j, _ in kept[1]])] = products
+    return total
 
 
 def _matrix_dot(a: LowRank | Probe, b: LowRank | Probe) -> Array:

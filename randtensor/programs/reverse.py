@@ -7,6 +7,7 @@ one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from randtensor.programs.graph import Slot
 from randtensor.programs.parameters import LowRank, ParameterVector
 from randtensor.programs.polynomials import Monomial, Polynomial, add, multiply
 
-__all__ = ["Gradient", "reverse"]
+__all__ = ["Gradient", "pull_back", "reverse"]
 
 Array = np.ndarray
 
@@ -71,22 +72,40 @@ def reverse(tape: Tape, component: int | None = None, *, base: Gradient | None =
     base : the same gradient along a leading part of the directions; its transposed products are reused.
     """
     graph = tape.graph
-    gradient = Gradient(tape)
     seed = np.ones(tape.source.batch)
     if component is not None:
         seed = np.zeros((tape.source.batch, int(graph.nodes[graph.output].shape[0])))
         seed[:, component] = 1.0
-    adjoints: dict[int, Polynomial] = {graph.output: {tape.ring.one: seed}}
+    return pull_back(tape, seed, base=base)[0]
+
+
+def pull_back(
+    tape: Tape, cotangent: Array, parts: Sequence[int] | None = None, *, base: Gradient | None = None
+) -> list[Gradient]:
+    """The gradient of ``sum_j cotangent_j output_j`` with respect to every parameter, split into parts.
+
+    Parameters
+    ----------
+    tape : an evaluation made with ``slopes=True``.
+    cotangent : shape (batch,) or (batch, outputs).
+    parts : for every node of the program the part that its contribution belongs to, from 0 on: where the nodes of
+        different parts share nothing but parameters, one pass finds the gradients of all of them. None: one part.
+    base : the same gradient along a leading part of the directions; its transposed products are reused.
+    """
+    graph = tape.graph
+    gradients = [Gradient(tape) for _ in range(1 if parts is None else max(parts) + 1)]
+    owners = [0] * len(graph.nodes) if parts is None else parts
+    adjoints: dict[int, Polynomial] = {graph.output: {tape.ring.one: cotangent}}
     for groups, others in reversed(graph.schedule):
         for position in reversed(others):
             adjoint = adjoints.pop(position, None)
             if adjoint and graph.nodes[position].trainable:
-                _propagate(gradient, position, adjoint, adjoints)
+                _propagate(gradients[owners[position]], position, adjoint, adjoints)
         for positions in groups:
             reached = [position for position in positions if adjoints.get(position)]
             if reached:
-                _propagate_products(gradient, reached, adjoints, base)
-    return gradient
+                _propagate_products([gradients[owners[position]] for position in reached], reached, adjoints, base)
+    return gradients
 
 
 def _propagate(gradient: Gradient, position: int, adjoint: Polynomial, adjoints: dict[int, Polynomial]) -> None:
@@ -141,7 +160,8 @@ def _propagate(gradient: Gradient, position: int, adjoint: Polynomial, adjoints:
             give(node.arguments[0], scattered)
         case "stack":
             for row, argument in enumerate(node.arguments):
-                give(argument, {m: z[:, row] for m, z in adjoint.items()})
+                # what no component asks for is not followed
+                give(argument, {m: z[:, row] for m, z in adjoint.items() if z[:, row].any()})
 
 
 def _total(array: Array) -> Array:
@@ -149,15 +169,15 @@ def _total(array: Array) -> Array:
 
 
 def _propagate_products(
-    gradient: Gradient, positions: list[int], adjoints: dict[int, Polynomial], base: Gradient | None
+    gradients: list[Gradient], positions: list[int], adjoints: dict[int, Polynomial], base: Gradient | None
 ) -> None:
     """Record the outer products for one matrix, and pull the adjoints of all its products back in one block."""
-    tape = gradient.tape
+    tape = gradients[0].tape
     graph, ring = tape.graph, tape.ring
     slot, transposed, _ = graph.nodes[positions[0]].attribute
     outgoing = {position: adjoints.pop(position) for position in positions}
-    pairs = gradient.matrices.setdefault(slot, [])
-    for position, adjoint in outgoing.items():
+    for gradient, (position, adjoint) in zip(gradients, outgoing.items(), strict=True):
+        pairs = gradient.matrices.setdefault(slot, [])
         value = tape.values[graph.nodes[position].arguments[0]]
         factor = product_factor(tape, position)
         weighted = adjoint if factor == 1.0 else {m: factor * z for m, z in adjoint.items()}
@@ -167,6 +187,7 @@ def _propagate_products(
         return
     known = {} if base is None else {i: extend(base.pulled_back.get(i, {}), ring) for i in pulled}
     result = matrix_products(tape, slot, not transposed, {i: outgoing[i] for i in pulled}, known)
-    gradient.pulled_back.update(result)
+    owners = dict(zip(positions, gradients, strict=True))
     for position in pulled:
+        owners[position].pulled_back[position] = result[position]
         add(adjoints.setdefault(graph.nodes[position].arguments[0], {}), result[position])

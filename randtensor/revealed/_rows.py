@@ -121,7 +121,7 @@ def _project(vectors: Array, rows: Array, coefficients: Array) -> None:
 
 
 def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
-    """Extend an orthonormal basis until it spans the vectors, by Gram-Schmidt with selective second passes.
+    """Extend an orthonormal basis until it spans the vectors, by Gram-Schmidt with second passes where they are needed.
 
     Parameters
     ----------
@@ -140,24 +140,32 @@ def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
     lengths = row_norms(vectors)
     coefficients = np.zeros((batch, count, old + count))
     _project(vectors, basis.rows, coefficients[:, :, :old])
+    # What one pass leaves along the basis is its loss of orthogonality times the part removed, and rounding. Relative
+    # to a residual shorter than that part it compounds from vector to vector: a rule that looked at the cancellation
+    # of each vector alone would lose the orthogonality of a Krylov space exponentially.
+    rest = row_norms(vectors)
+    left = basis.loss[:, None] * row_norms(coefficients) + ROUNDING * lengths
+    if (left > LOSS * rest)[rest > DEPENDENT * lengths].any():
+        _project(vectors, basis.rows, coefficients[:, :, :old])
+        left = basis.loss[:, None] * left + ROUNDING * rest
+        rest = row_norms(vectors)
     alive = []
     for j in range(count):
         residual = vectors[:, j : j + 1]
-        # The first pass has met the basis before this block; it remains to meet the rows of this block.
-        _project(residual, basis.rows[:, old:], coefficients[:, j : j + 1, old : basis.count])
-        norm = row_norms(residual)[:, 0]
+        if basis.count > old:
+            _project(residual, basis.rows[:, old:], coefficients[:, j : j + 1, old : basis.count])
+            norm = row_norms(residual)[:, 0]
+            error = left[:, j] + basis.loss * row_norms(coefficients[:, j, old:]) + ROUNDING * rest[:, j]
+        else:
+            norm, error = rest[:, j], left[:, j]
         kept = norm > DEPENDENT * lengths[:, j]
-        # What one pass leaves along the basis is its loss of orthogonality times the part removed, and rounding.
-        # Relative to a residual shorter than that part it compounds from vector to vector: a rule that looked at
-        # the cancellation of each vector alone would lose the orthogonality of a Krylov space exponentially.
-        left = basis.loss * row_norms(coefficients[:, j]) + ROUNDING * lengths[:, j]
-        left = np.divide(left, norm, out=np.zeros_like(norm), where=kept)
-        if (left > LOSS).any():
+        if (error > LOSS * norm)[kept].any():
             _project(residual, basis.rows, coefficients[:, j : j + 1, : basis.count])
+            error = basis.loss * error + ROUNDING * norm
             norm = row_norms(residual)[:, 0]
             kept = norm > DEPENDENT * lengths[:, j]
-            left = basis.loss * left + ROUNDING
-        basis.loss = np.where(kept, np.hypot(basis.loss, np.sqrt(2.0) * left), basis.loss)
+        lost = np.divide(error, norm, out=np.zeros_like(norm), where=kept)
+        basis.loss = np.where(kept, np.hypot(basis.loss, np.sqrt(2.0) * lost), basis.loss)
         if kept.any():
             inverse = np.divide(1.0, norm, out=np.zeros_like(norm), where=kept)[:, None, None]
             coefficients[:, j, basis.count] = np.where(kept, norm, 0.0)

@@ -27,6 +27,7 @@ class RevealedGaussian(RandomMatrix):
     std : standard deviation of the entries.
     batch : number of independent matrices.
     rng : integer seed, ``SeedSequence``, ``Generator`` (used and advanced) or None.
+    capacity : number of directions to reserve room for; more are met all the same.
 
     Examples
     --------
@@ -42,25 +43,45 @@ class RevealedGaussian(RandomMatrix):
     (1, 1)
     """
 
-    def __init__(self, shape: tuple[int, int], *, std: float = 1.0, batch: int = 1, rng: Seed = None) -> None:
+    def __init__(
+        self, shape: tuple[int, int], *, std: float = 1.0, batch: int = 1, rng: Seed = None, capacity: int = 4
+    ) -> None:
         super().__init__(shape, batch)
         self.std = float(std)
         self._generator = as_generator(rng)
         rows, columns = self.shape
-        self._right, self._right_images = Rows(batch, columns), Rows(batch, rows)
-        self._left, self._left_images = Rows(batch, rows), Rows(batch, columns)
+        self._right, self._right_images = Rows(batch, columns, capacity), Rows(batch, rows, capacity)
+        self._left, self._left_images = Rows(batch, rows, capacity), Rows(batch, columns, capacity)
 
     @property
     def revealed(self) -> tuple[int, int]:
         return self._right.count, self._left.count
 
     def answer(self, vectors: Array) -> Array:
-        return self._answer(vectors, self._right, self._right_images, self._left, self._left_images)
+        return combine(self.right_coordinates(vectors), self._right_images.rows)
 
     def answer_transposed(self, vectors: Array) -> Array:
-        return self._answer(vectors, self._left, self._left_images, self._right, self._right_images)
+        return combine(self.left_coordinates(vectors), self._left_images.rows)
 
-    def _answer(self, vectors: Array, basis: Rows, images: Rows, dual: Rows, dual_images: Rows) -> Array:
+    @property
+    def right(self) -> tuple[Array, Array]:
+        """Orthonormal right vectors met so far and their images under W, shapes (batch, k, n) and (batch, k, m)."""
+        return self._right.rows, self._right_images.rows
+
+    @property
+    def left(self) -> tuple[Array, Array]:
+        """Orthonormal left vectors met so far and their images under W^T, shapes (batch, k, m) and (batch, k, n)."""
+        return self._left.rows, self._left_images.rows
+
+    def right_coordinates(self, vectors: Array) -> Array:
+        """Coefficients of rows in the orthonormal right vectors, which are extended as needed; rows are overwritten."""
+        return self._coordinates(vectors, self._right, self._right_images, self._left, self._left_images)
+
+    def left_coordinates(self, vectors: Array) -> Array:
+        """The same on the left, for rows of length m."""
+        return self._coordinates(vectors, self._left, self._left_images, self._right, self._right_images)
+
+    def _coordinates(self, vectors: Array, basis: Rows, images: Rows, dual: Rows, dual_images: Rows) -> Array:
         coefficients, alive = extend_basis(basis, vectors)
         fresh = alive.shape[1]
         if fresh:
@@ -74,7 +95,7 @@ class RevealedGaussian(RandomMatrix):
                 decided = inner(new, dual_images.rows)
                 decided -= inner(image, dual.rows)
                 add_combination(image, decided, dual.rows)
-        return combine(coefficients, images.rows)
+        return coefficients
 
     def known_part(self) -> Array:
         """The conditional mean of W given all answers, dense, shape (batch, m, n); for checks at small sizes."""

@@ -1,0 +1,167 @@
+"""Rules that move a point along gradients: stochastic gradient descent and gradient flow.
+
+A rule only adds points and multiplies them by numbers. So one rule moves the parameters of a network, and the values of
+its linearisation in function space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from randtensor.errors import InputError
+
+__all__ = ["Descent", "Flow", "Rule", "Vector"]
+
+Array = np.ndarray
+
+
+class Vector(Protocol):
+    """An element of a vector space: a NumPy array, or the displacement of parameters."""
+
+    def __add__(self, other: Any, /) -> Any: ...
+
+    def __mul__(self, other: Any, /) -> Any: ...
+
+
+class Rule(Protocol):
+    """Moves a point by one step."""
+
+    def advance(self, point: Any, memory: Any, gradient: Callable[[Any], Any]) -> tuple[Any, Any]:
+        """The point after the step and what the rule remembers; ``gradient`` gives that of the loss at a point."""
+
+    @property
+    def text(self) -> str:
+        """Identifies the rule."""
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Gradient descent with momentum, dampening and weight decay, in the order of operations that PyTorch's SGD has.
+
+    With g the gradient of the loss plus ``weight_decay`` times the parameters: ``v <- momentum v + (1 - dampening) g``
+    (``v = g`` in the first step), ``parameters <- parameters - learning_rate v``; with Nesterov's look-ahead v is
+    replaced by ``g + momentum v`` in the last formula.
+    """
+
+    learning_rate: float
+    momentum: float = 0.0
+    dampening: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "momentum", "dampening"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+                raise InputError(f"{name} is {value!r}, expected a finite number")
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"momentum is {self.momentum!r}, expected a number in [0, 1)")
+        if self.nesterov and (self.momentum == 0 or self.dampening != 0):
+            raise InputError("nesterov is True, expected a positive momentum and no dampening with it")
+
+    @property
+    def text(self) -> str:
+        return f"descent({self.learning_rate!r},{self.momentum!r},{self.dampening!r},{self.nesterov})"
+
+    def advance(self, point: Any, memory: Any, gradient: Callable[[Any], Any]) -> tuple[Any, Any]:
+        found = gradient(point)
+        if self.momentum == 0:
+            return point + found * -self.learning_rate, None
+        velocity = found if memory is None else memory * self.momentum + found * (1 - self.dampening)
+        direction = found + velocity * self.momentum if self.nesterov else velocity
+        return point + direction * -self.learning_rate, velocity
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Gradient flow over one unit of time ``interval``, by the adaptive Runge-Kutta method of order 8 of SciPy.
+
+    Attributes
+    ----------
+    interval : time of one step.
+    tolerance : relative error per integration step; the absolute one is a hundredth of it.
+    flatten : turns points into vectors and back: see `estimators.training.systems`.
+    """
+
+    interval: float
+    tolerance: float = 1e-9
+
+    def __post_init__(self) -> None:
+        for name in ("interval", "tolerance"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
+                raise InputError(f"{name} is {value!r}, expected a positive number")
+
+    @property
+    def text(self) -> str:
+        return f"flow({self.interval!r},{self.tolerance!r})"
+
+    def advance(self, point: Any, memory: Any, gradient: Callable[[Any], Any]) -> tuple[Any, Any]:
+        from scipy.integrate import DOP853
+
+        layout, step, time = Layout.of(point), memory, 0.0
+        while time < self.interval:
+            try:
+                solver = DOP853(
+                    lambda _, y, layout=layout: -layout.vector(gradient(layout.point(y))),
+                    time,
+                    layout.vector(point),
+                    self.interval,
+                    rtol=self.tolerance,
+                    atol=self.tolerance / 100,
+                    first_step=None if step is None else min(step, self.interval - time),
+                )
+                while solver.status == "running":
+                    last = solver.h_abs
+                    message = solver.step()
+                    if solver.status == "failed":
+                        raise InputError(f"the gradient flow cannot be followed beyond time {solver.t:g}: {message}")
+                    point, time = layout.point(solver.y), solver.t
+                    step = max(last, solver.h_abs) if solver.status == "finished" else solver.h_abs
+            except LayoutError as grown:
+                layout = grown.layout
+        return point, step
+
+
+class LayoutError(Exception):
+    """A vector that does not fit a layout, with a layout that it fits."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+
+class Layout(Protocol):
+    """How the points of a vector space are laid out as arrays of numbers."""
+
+    def vector(self, point: Any) -> Array:
+        """The numbers of a point.
+
+        Raises
+        ------
+        LayoutError : there are more of them than fit.
+        """
+
+    def point(self, vector: Array) -> Any:
+        """The point with these numbers."""
+
+    @staticmethod
+    def of(point: Any) -> Layout:
+        """The layout of the space that a point belongs to."""
+        layout = getattr(point, "layout", None)
+        return ArrayLayout(np.shape(point)) if layout is None else layout()
+
+
+@dataclass(frozen=True)
+class ArrayLayout:
+    """Arrays of one shape."""
+
+    shape: tuple[int, ...]
+
+    def vector(self, point: Any) -> Array:
+        return np.asarray(point, dtype=float).ravel()
+
+    def point(self, vector: Array) -> Any:
+        return vector.reshape(self.shape)

@@ -1,0 +1,259 @@
+"""What a training run consists of, and its trajectory on one block of samples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from estimators.training.batches import Batches, check_batch
+from estimators.training.losses import Loss, loss_function
+from estimators.training.observables import Observable
+from estimators.training.rules import Descent, Flow, Rule
+from estimators.training.snapshots import Snapshot
+from estimators.training.systems import Batch, LinearSystem, Network, kernel
+from randtensor.dimensions import check_factor, evaluate_factor, evaluate_shape, scale_names
+from randtensor.errors import InputError, ShapeError
+from randtensor.quantity import Draw, Sizes
+from randtensor.random_function import RandomFunction, check_input
+
+__all__ = ["Diverged", "Training"]
+
+Array = np.ndarray
+
+#: Directions of a matrix that a trajectory reveals before it stays in their span: smaller matrices are drawn whole.
+TYPICAL_DIRECTIONS = 160
+
+#: Outputs beyond this multiple of what they and the targets were count as diverged.
+DIVERGENCE = 1e6
+
+
+class Diverged(Exception):
+    """Training left every bound at a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+
+@dataclass(frozen=True)
+class Training:
+    """Training of a random function by gradient descent or gradient flow, at any size of its scales.
+
+    Parameters
+    ----------
+    function : the network, scalar or vector valued.
+    inputs : training inputs, shape (N, *input shape).
+    targets : shape (N,) for scalar outputs, (N, outputs) for vectors; class numbers for cross-entropy.
+    learning_rate : a number, or an order such as ``0.2 * n**-0.5``. For gradient flow: time per step.
+    steps : number of steps.
+    loss : "squared", "cross-entropy" or an ``estimators.Loss``.
+    batch : "full", "cyclic" (one input after the other) or the size of random mini-batches.
+    reduction : "mean" or "sum" over the inputs of a batch.
+    flow : gradient flow, integrated to ``tolerance``, in place of descent.
+    momentum, dampening, nesterov, weight_decay : as in PyTorch's SGD.
+    rates : multiples of the learning rate by parameter name, numbers or orders.
+    test : further inputs at which the run is observed.
+    limit : tangent kernel of infinite width between all inputs and the training inputs, shape
+        (inputs * outputs, N * outputs), for comparison with infinite width.
+
+    Raises
+    ------
+    InputError, ShapeError : an argument outside its range, or shapes that do not fit.
+    """
+
+    function: RandomFunction
+    inputs: Any
+    targets: Any
+    learning_rate: Any = 0.1
+    steps: int = 1
+    loss: Any = "squared"
+    batch: Any = "full"
+    reduction: str = "mean"
+    flow: bool = False
+    tolerance: float = 1e-9
+    momentum: float = 0.0
+    dampening: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    rates: Mapping[str, Any] | None = None
+    test: Any = None
+    limit: Any = None
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        if not isinstance(self.function, RandomFunction):
+            raise InputError(f"function is {self.function!r}, expected a random function such as rt.networks.mlp(...)")
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int | np.integer) or self.steps < 0:
+            raise InputError(f"steps is {self.steps!r}, expected a non-negative integer")
+        if self.reduction not in ("mean", "sum"):
+            raise InputError(f"reduction is {self.reduction!r}, expected 'mean' or 'sum'")
+        if isinstance(self.weight_decay, bool) or not 0 <= self.weight_decay < np.inf:
+            raise InputError(f"weight_decay is {self.weight_decay!r}, expected a non-negative number")
+        inputs = _stack("X", self.inputs)
+        test = inputs[:0] if self.test is None else _stack("test", self.test)
+        if test.shape[1:] != inputs.shape[1:]:
+            raise ShapeError(f"test has inputs of shape {test.shape[1:]}, expected {inputs.shape[1:]} as X has")
+        put("inputs", inputs)
+        put("test", test)
+        put("learning_rate", check_factor(self.learning_rate))
+        put("rates", {name: check_factor(rate) for name, rate in (self.rates or {}).items()})
+        unknown = sorted(self.rates.keys() - self.function.space.tensors.keys())  # type: ignore[union-attr]
+        if unknown:
+            names = ", ".join(self.function.space.tensors)
+            raise InputError(f"rates has the parameter {unknown[0]!r}, expected names among {names}")
+        if self.rates and self.weight_decay:
+            raise InputError("weight_decay is given together with rates, expected one of them")
+        outputs = self.function.outputs(inputs.shape[1:])
+        loss, targets = loss_function(self.loss, self.targets, outputs, len(inputs))
+        put("loss", loss)
+        put("targets", targets)
+        put("batch", check_batch(self.batch, len(inputs)))
+        if self.flow and (self.batch != "full" or self.momentum):
+            raise InputError("flow is True, expected the full batch and no momentum with it")
+        if self.limit is not None:
+            limit = check_input(self.limit)
+            width = outputs or 1
+            expected = (len(self.points) * width, len(inputs) * width)
+            if limit.shape != expected:
+                raise ShapeError(f"limit has shape {limit.shape}, expected {expected}: all inputs by training inputs")
+            put("limit", limit)
+        self.rule({name: 1 for name in self.scale_names})
+
+    @cached_property
+    def points(self) -> Array:
+        """All inputs, those of training first."""
+        return np.concatenate([self.inputs, self.test])
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the outputs at one input."""
+        outputs = self.function.outputs(self.inputs.shape[1:])
+        return () if outputs is None else (outputs,)
+
+    @cached_property
+    def scale_names(self) -> tuple[str, ...]:
+        """Scales that the run depends on."""
+        own = scale_names([self.learning_rate, *self.rates.values()])  # type: ignore[union-attr]
+        return tuple(sorted({*self.function.scale_names(self.inputs.shape[1:]), *own}))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Text that identifies the law of the run."""
+        loss: Loss = self.loss
+        arrays = hashlib.sha256()
+        for array in (self.inputs, self.targets, self.test, self.limit):
+            arrays.update(
+                b"none" if array is None else repr(array.shape).encode() + np.ascontiguousarray(array).tobytes()
+            )
+        options = (
+            f"{self.learning_rate},{self.steps},{loss.name},{self.batch},{self.reduction},{self.flow},{self.tolerance!r},"
+            f"{self.momentum!r},{self.dampening!r},{self.nesterov},{self.weight_decay!r},"
+            + ",".join(f"{name}:{rate}" for name, rate in sorted(self.rates.items()))  # type: ignore[union-attr]
+        )
+        return f"training:{self.function.fingerprint(self.inputs.shape[1:])}:{arrays.hexdigest()[:16]}:{options}"
+
+    def rule(self, sizes: Sizes) -> Rule:
+        """How points move, at these sizes."""
+        rate = evaluate_factor(self.learning_rate, sizes)
+        if self.flow:
+            return Flow(rate, self.tolerance)
+        return Descent(rate, self.momentum, self.dampening, self.nesterov)
+
+    def block_length(self, sizes: Sizes) -> int:
+        """Networks trained side by side."""
+        space = self.function.space
+        everything = {**sizes, **space.sizes}
+        entries = 0
+        for tensor in space.tensors.values():
+            shape = evaluate_shape(tensor.dimensions, everything)
+            small = len(shape) < 2 or min(shape[-2:]) <= self._vectors
+            entries += prod(shape) if small else prod(shape[:-2]) * sum(shape[-2:]) * self._vectors
+        return int(np.clip(2**17 // max(entries, 1), 1, 2048))
+
+    @property
+    def _vectors(self) -> int:
+        per_step = 1 if self.batch == "cyclic" else len(self.inputs)
+        return min(len(self.points) + per_step * (12 * self.steps if self.flow else self.steps), TYPICAL_DIRECTIONS)
+
+    def snapshots(self, draw: Draw, steps: Sequence[int], observed: Sequence[Observable]) -> Iterator[Snapshot]:
+        """The networks of one block at increasing steps.
+
+        Raises
+        ------
+        Diverged : the outputs left every bound on the way.
+        """
+        sizes = {**draw.sizes, **self.function.space.sizes}
+        loss: Loss = self.loss
+        rates = {name: evaluate_factor(rate, sizes) for name, rate in self.rates.items()}  # type: ignore[union-attr]
+        orders = np.random.Generator(np.random.SFC64(draw.generator.integers(2**63, size=4)))
+        network = Network(
+            self.function, self.points, self.targets, loss.gradient, rates, self.weight_decay, draw, self._vectors
+        )
+        batches = Batches(self.batch, len(self.inputs), self.reduction, draw.batch, orders)
+        rule, trained = self.rule(sizes), len(self.inputs)
+        point, memory = network.start, None
+        initial = Snapshot(network, point, 0, evaluate_factor(self.learning_rate, sizes), trained, loss.value)
+        systems: dict[str, LinearSystem] = {}
+        states: dict[str, list[Any]] = {}
+        if any(o.needs == "linear" for o in observed):
+            systems["linear"] = self._linearization(network, initial)
+        if any(o.needs == "limit" for o in observed):
+            systems["limit"] = self._limit(initial)
+        for name, system in systems.items():
+            states[name] = [system.start, None]
+        bound = DIVERGENCE * (1 + abs(self.targets).max() + abs(initial.outputs).max())
+        wanted = set(steps)
+        for step in range(max(wanted, default=0) + 1):
+            snapshot = initial
+            if step:
+                snapshot = Snapshot(network, point, step, initial.learning_rate, trained, loss.value)
+                snapshot.initial = initial
+            if step in wanted:
+                for name in systems:
+                    setattr(snapshot, name, states[name][0])
+                if not abs(snapshot.outputs).max() <= bound:
+                    raise Diverged(step)
+                yield snapshot
+            if step == max(wanted):
+                return
+            batch = batches(step)
+
+            def gradient(at: Any, batch: Batch = batch, step: int = step) -> Any:
+                return network.gradient(at, batch, bound=bound, failure=Diverged(step))
+
+            point, memory = rule.advance(point, memory, gradient)
+            for name, system in systems.items():
+                states[name] = list(rule.advance(*states[name], lambda at, s=system, b=batch: s.gradient(at, b)))
+
+    def _linearization(self, network: Network, initial: Snapshot) -> LinearSystem:
+        width = prod(self.output_shape)
+        gradients = initial.gradients
+        theta = kernel(gradients, gradients[: len(self.inputs) * width], network.rates)
+        linear_start = None
+        if self.weight_decay:
+            images = [network.parameters.start_product(gradient) for gradient in gradients]
+            linear_start = np.stack(images, axis=1).reshape(initial.outputs.shape)
+        return LinearSystem(
+            initial.outputs, theta, self.targets, network.loss_gradient, self.weight_decay, linear_start
+        )
+
+    def _limit(self, initial: Snapshot) -> LinearSystem:
+        if self.limit is None:
+            raise InputError("limit is None, expected the tangent kernel of infinite width to compare with")
+        if self.weight_decay:
+            raise InputError(f"weight_decay is {self.weight_decay!r}, expected 0 for a comparison with infinite width")
+        return LinearSystem(initial.outputs, self.limit[None], self.targets, self.loss.gradient)
+
+
+def _stack(name: str, value: Any) -> Array:
+    array = check_input(value)
+    if array.ndim == 0 or len(array) == 0:
+        raise ShapeError(f"{name} has shape {array.shape}, expected a stack of inputs")
+    return array

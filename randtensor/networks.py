@@ -19,7 +19,7 @@ from randtensor.functions import apply
 from randtensor.functions import sum as total
 from randtensor.orders import Order, Scale, Term
 from randtensor.programs.activations import Activation, get_activation
-from randtensor.random_function import FullyConnected, ParameterSpace, RandomFunction
+from randtensor.random_function import Convolutional, FullyConnected, ParameterSpace, RandomFunction, Residual
 from randtensor.tensors import RandomTensor, gaussian, iid
 
 __all__ = ["Parametrization", "cnn", "deep_linear", "mlp", "parametrization", "resnet", "two_layer"]
@@ -95,6 +95,7 @@ def mlp(
     outputs: int | None = None,
     biases: float = 0.0,
     readout: Any = None,
+    hidden: Any = None,
     dense: bool | None = None,
 ) -> RandomFunction:
     """A fully connected network.
@@ -109,6 +110,7 @@ def mlp(
     outputs : length of the output vector; None for a scalar.
     biases : standard deviation of the biases of the hidden layers; 0 leaves them out.
     readout : law of the read-out weights in place of the normal one, as for ``rt.iid``: a name or a SciPy distribution.
+    hidden : law of the weights between hidden layers, in the same way; all entries of these matrices are drawn.
     dense : draw all entries of hidden matrices (True), reveal them (False), or choose by size (None).
 
     Raises
@@ -129,8 +131,12 @@ def mlp(
     widths = _widths(width, hidden_layers)
     fan_in: list[Any] = [check_count("inputs", inputs), *widths]
     stds = [_power(widths[0], scheme.input[1])] + [_power(w, scheme.hidden[1]) for w in widths[:-1]]
+    _check_hidden(hidden, len(widths), scheme, dense)
     parameters: dict[str, RandomTensor] = {
-        f"W{layer + 1}": gaussian(n, fan_in[layer], std=stds[layer], dense=dense) for layer, n in enumerate(widths)
+        f"W{layer + 1}": iid(hidden, n, fan_in[layer])
+        if layer and hidden is not None
+        else gaussian(n, fan_in[layer], std=stds[layer], dense=dense)
+        for layer, n in enumerate(widths)
     }
     if biases:
         parameters |= {f"b{layer + 1}": gaussian(n) for layer, n in enumerate(widths)}
@@ -150,7 +156,7 @@ def mlp(
     function = RandomFunction(forward, ParameterSpace(parameters), "mlp")
     stds.append(_power(widths[-1], scheme.output[1]))
     function.architecture = FullyConnected(
-        fan_in[0], tuple(widths), phi, tuple(factors), tuple(stds), readout, biases, outputs
+        fan_in[0], tuple(widths), phi, tuple(factors), tuple(stds), readout, biases, outputs, hidden
     )
     return function
 
@@ -215,7 +221,9 @@ def resnet(
             h = h + p[f"W{block + 1}"] @ apply(phi, h) * _power(n, _HALF) * residual_scale
         return p.v @ apply(phi, h) * _power(n, _HALF)
 
-    return RandomFunction(forward, ParameterSpace(parameters), "resnet")
+    function = RandomFunction(forward, ParameterSpace(parameters), "resnet")
+    function.structure = Residual(inputs, n, blocks, phi, residual_scale, readout, outputs)
+    return function
 
 
 def cnn(
@@ -279,7 +287,11 @@ def cnn(
             raise ShapeError(f"the input has {len(places)} positions, expected positions = {positions}")
         return total([p.v[i] @ h[place] for i, place in enumerate(places)]) * _power(n, _HALF) / positions**0.5
 
-    return RandomFunction(forward, ParameterSpace(parameters), "cnn")
+    function = RandomFunction(forward, ParameterSpace(parameters), "cnn")
+    function.structure = Convolutional(
+        channels_in, n, layers, phi, kernel_size, axes, positions, readout, outputs
+    )
+    return function
 
 
 _parametrization = parametrization
@@ -303,6 +315,19 @@ def _widths(width: Any, layers: int) -> list[Any]:
         raise ShapeError(f"width lists {len(widths)} sizes, expected {layers}, one per hidden layer")
     alternatives = ", a Scale such as rt.Scale('n'), or a list"
     return [w if isinstance(w, Order | Scale | Term) else check_count("width", w, alternatives) for w in widths]
+
+
+def _check_hidden(law: Any, layers: int, scheme: Parametrization, dense: bool | None) -> None:
+    if law is None:
+        return
+    if layers < 2:
+        raise InputError(f"hidden is {law!r} with {layers} hidden layer, expected at least two: no weights lie between")
+    if scheme.hidden[1] != 0:
+        raise InputError("hidden is given, expected a parametrization whose hidden weights have standard deviation 1")
+    if dense is False:
+        raise InputError(
+            f"hidden is {law!r} and dense is False, expected None or True: only normal matrices are revealed"
+        )
 
 
 def _readout(law: Any, width: Any, outputs: int | None, exponent: Exponent) -> RandomTensor:

@@ -22,7 +22,7 @@ from randtensor.tensors import Fixed, RandomTensor
 if TYPE_CHECKING:
     from randtensor.derivatives import DerivativeTensor
 
-__all__ = ["FullyConnected", "ParameterSpace", "RandomFunction", "program"]
+__all__ = ["Convolutional", "FullyConnected", "ParameterSpace", "RandomFunction", "Residual", "program"]
 
 Array = np.ndarray
 
@@ -99,6 +99,7 @@ class FullyConnected:
     readout : law of the read-out weights w^d as for ``rt.iid``, None for normal ones.
     biases : standard deviation of the biases of the hidden layers.
     outputs : length of the output vector, None for a scalar.
+    hidden : law of the weights between hidden layers as for ``rt.iid``, None for normal ones.
     """
 
     inputs: int
@@ -108,6 +109,56 @@ class FullyConnected:
     stds: tuple[Any, ...]
     readout: Any
     biases: float
+    outputs: int | None
+    hidden: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """What ``rt.networks.resnet`` consists of: h^0 = U x / sqrt(inputs), h^{t+1} = h^t + scale W^t phi(h^t) / sqrt(n).
+
+    Attributes
+    ----------
+    inputs : dimension of the input.
+    width : n.
+    blocks : number of residual blocks.
+    activation : phi, also of the last hidden layer before the read-out.
+    scale : of the residual branches.
+    readout, outputs : as for ``FullyConnected``.
+    """
+
+    inputs: int
+    width: Any
+    blocks: int
+    activation: Activation
+    scale: float
+    readout: Any
+    outputs: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Convolutional:
+    """What ``rt.networks.cnn`` consists of: circular convolutions in NTK parametrisation.
+
+    Attributes
+    ----------
+    channels_in : channels of the input.
+    width : channels of the hidden layers.
+    layers : number of convolutional layers.
+    activation : of every layer.
+    kernel_size, axes : of the convolutions.
+    positions : of the input if the read-out has weights of its own at each, None if it averages over positions.
+    readout, outputs : as for ``FullyConnected``.
+    """
+
+    channels_in: int
+    width: Any
+    layers: int
+    activation: Activation
+    kernel_size: int
+    axes: int
+    positions: int | None
+    readout: Any
     outputs: int | None
 
 
@@ -120,6 +171,9 @@ class RandomFunction:
 
     #: set for fully connected networks at initialisation, None for all other functions
     architecture: FullyConnected | None = None
+
+    #: the same for residual and convolutional networks
+    structure: Residual | Convolutional | None = None
 
     def __init__(self, forward: Callable[[Any, Any], Any], space: ParameterSpace, name: str = "f") -> None:
         self.forward, self.space, self.name = forward, space, name

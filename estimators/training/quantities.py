@@ -120,7 +120,7 @@ class TrainingQuantity(Quantity):
         width = values.shape[axis] // count
         assert self._chosen is not None
         rows = (self._chosen[:, None] * width + np.arange(width)).ravel()
-        return np.take(values, rows, axis=axis)
+        return np.asarray(np.take(values, rows, axis=axis))
 
     def _positions(self, at: Any) -> Array | None:
         count, trained = len(self.training.points), len(self.training.inputs)
@@ -130,7 +130,7 @@ class TrainingQuantity(Quantity):
                 return named[at]
         else:
             chosen = np.atleast_1d(np.asarray(at))
-            if chosen.dtype.kind in "iu" and chosen.size and (0 <= chosen).all() and (chosen < count).all():
+            if chosen.dtype.kind in "iu" and chosen.size and (chosen >= 0).all() and (chosen < count).all():
                 return chosen
         tests = ", 'test'" if trained < count else ""
         raise InputError(f"at is {at!r}, expected 'all', 'train'{tests} or positions from 0 to {count - 1}")
@@ -141,6 +141,6 @@ def divergence_message(training: Training, sizes: Sizes, step: int) -> str:
     at = ", ".join(f"{name} = {size}" for name, size in sizes.items())
     return (
         f"training diverged at step {step}{' at ' + at if at else ''}: learning_rate is {training.learning_rate}, "
-        f"expected one below the stability threshold, which is 2 divided by the largest eigenvalue of the tangent kernel"
-        f"{' per input' if training.reduction == 'mean' else ''} for squared loss"
+        f"expected one below the stability threshold, which for squared loss is 2 divided by the largest "
+        f"eigenvalue of the tangent kernel{' per input' if training.reduction == 'mean' else ''}"
     )

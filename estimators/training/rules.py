@@ -83,7 +83,6 @@ class Flow:
     ----------
     interval : time of one step.
     tolerance : relative error per integration step; the absolute one is a hundredth of it.
-    flatten : turns points into vectors and back: see `estimators.training.systems`.
     """
 
     interval: float
@@ -102,28 +101,37 @@ class Flow:
     def advance(self, point: Any, memory: Any, gradient: Callable[[Any], Any]) -> tuple[Any, Any]:
         from scipy.integrate import DOP853
 
-        layout, step, time = Layout.of(point), memory, 0.0
+        layout, step, time = layout_of(point), memory, 0.0
         while time < self.interval:
             try:
-                solver = DOP853(
-                    lambda _, y, layout=layout: -layout.vector(gradient(layout.point(y))),
-                    time,
-                    layout.vector(point),
-                    self.interval,
-                    rtol=self.tolerance,
-                    atol=self.tolerance / 100,
-                    first_step=None if step is None else min(step, self.interval - time),
-                )
+                field = _Field(gradient, layout)
+                first = None if step is None else min(step, self.interval - time)
+                solver: Any = DOP853(
+                    field, time, layout.vector(point), self.interval, first_step=first,
+                    rtol=self.tolerance, atol=self.tolerance / 100,
+                )  # fmt: skip
                 while solver.status == "running":
                     last = solver.h_abs
                     message = solver.step()
                     if solver.status == "failed":
                         raise InputError(f"the gradient flow cannot be followed beyond time {solver.t:g}: {message}")
                     point, time = layout.point(solver.y), solver.t
+                    # the last step of an interval is cut short: its length says nothing about the next one
                     step = max(last, solver.h_abs) if solver.status == "finished" else solver.h_abs
             except LayoutError as grown:
                 layout = grown.layout
         return point, step
+
+
+@dataclass(frozen=True)
+class _Field:
+    """Minus the gradient, as a function of time and of numbers."""
+
+    gradient: Callable[[Any], Any]
+    layout: Layout
+
+    def __call__(self, time: float, numbers: Array) -> Array:
+        return -self.layout.vector(self.gradient(self.layout.point(numbers)))
 
 
 class LayoutError(Exception):
@@ -147,11 +155,12 @@ class Layout(Protocol):
     def point(self, vector: Array) -> Any:
         """The point with these numbers."""
 
-    @staticmethod
-    def of(point: Any) -> Layout:
-        """The layout of the space that a point belongs to."""
-        layout = getattr(point, "layout", None)
-        return ArrayLayout(np.shape(point)) if layout is None else layout()
+
+def layout_of(point: Any) -> Layout:
+    """The layout of the space that a point belongs to."""
+    make = getattr(point, "layout", None)
+    found: Layout = ArrayLayout(np.shape(point)) if make is None else make()
+    return found
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class Snapshot:
         InputError : weight decay has shrunk a revealed matrix, whose length is not known.
         """
         square, point = np.zeros(self.network.batch), self.point
-        for slot, block in self._moved_blocks().items():
+        for block in self._moved_blocks().values():
             square += np.vecdot(block.reshape(len(block), -1), block.reshape(len(block), -1))
         revealed = self.network.parameters.revealed
         if revealed and point.scale != 1.0:
@@ -102,14 +102,14 @@ class Snapshot:
                 f"weight_decay is given and parameter {name!r} is revealed, so that its length is not known, expected "
                 f"a training without it or rt.gaussian(..., dense=True)"
             )
-        return np.sqrt(square)
+        return np.asarray(np.sqrt(square))
 
     @property
     def largest_motion(self) -> Array:
         """The largest change of a parameter that is held entry by entry, shape (batch,)."""
         held = self.network.parameters.held
         blocks = [abs(b).reshape(len(b), -1).max(axis=1) for s, b in self._moved_blocks().items() if s in held]
-        return np.max([*blocks, np.zeros(self.network.batch)], axis=0)
+        return np.asarray(np.max([*blocks, np.zeros(self.network.batch)], axis=0))
 
     def _moved_blocks(self) -> dict[Slot, Array]:
         """What has been added to each initial parameter, those held entry by entry including their decay."""
@@ -148,7 +148,7 @@ class Snapshot:
 
         Shape (batch, inputs). For scalar outputs only.
         """
-        program, graph, _ = self.network.program(1)
+        graph = self.network.program(1)[1]
         found = []
         for i, direction in enumerate(self.gradients):
             self.network.evaluate(self.point, ())

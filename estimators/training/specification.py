@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Any
 
@@ -16,7 +16,7 @@ from estimators.training.losses import Loss, loss_function
 from estimators.training.observables import Observable
 from estimators.training.rules import Descent, Flow, Rule
 from estimators.training.snapshots import Snapshot
-from estimators.training.systems import Batch, LinearSystem, Network, kernel
+from estimators.training.systems import LinearSystem, Network, kernel
 from randtensor.dimensions import check_factor, evaluate_factor, evaluate_shape, scale_names
 from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Draw, Sizes
@@ -124,7 +124,7 @@ class Training:
             if limit.shape != expected:
                 raise ShapeError(f"limit has shape {limit.shape}, expected {expected}: all inputs by training inputs")
             put("limit", limit)
-        self.rule({name: 1 for name in self.scale_names})
+        self.rule(dict.fromkeys(self.scale_names, 1))
 
     @cached_property
     def points(self) -> Array:
@@ -225,12 +225,12 @@ class Training:
                 return
             batch = batches(step)
 
-            def gradient(at: Any, batch: Batch = batch, step: int = step) -> Any:
-                return network.gradient(at, batch, bound=bound, failure=Diverged(step))
-
-            point, memory = rule.advance(point, memory, gradient)
+            descend = partial(network.gradient, batch=batch, bound=bound, failure=Diverged(step))
+            point, memory = rule.advance(point, memory, descend)
             for name, system in systems.items():
-                states[name] = list(rule.advance(*states[name], lambda at, s=system, b=batch: s.gradient(at, b)))
+                states[name] = list(
+                    rule.advance(states[name][0], states[name][1], partial(system.gradient, batch=batch))
+                )
 
     def _linearization(self, network: Network, initial: Snapshot) -> LinearSystem:
         width = prod(self.output_shape)

@@ -36,10 +36,30 @@ Wishart moments, E tr (G G^T)^k:
 
 >>> print(moment(rt.wishart(n, n), 5))
 42 n^6 + 130 n^5 + 305 n^4 + 320 n^3 + 148 n^2
+
+Outputs of wide networks, and the series of their law around the Gaussian limit:
+
+>>> f = rt.networks.two_layer(inputs=1, width=n, activation="relu", readout="exponential")
+>>> print(rt.exact.output_cumulant(f, [[1.0]] * 4))
+51/4 n^{-1}
+>>> print(rt.exact.edgeworth(f, [[1.0]], order=2).expectation((4,)))
+3/4 + 51/4 n^{-1}
 """
 
 from randtensor.exact.derivatives.one_hidden_layer import OneHiddenLayer
+from randtensor.exact.gaussianity.characteristic import characteristic_function
+from randtensor.exact.gaussianity.cumulants import output_cumulant
+from randtensor.exact.gaussianity.edgeworth import EdgeworthSeries, edgeworth
 from randtensor.exact.haar.weingarten import Weingarten, weingarten
 from randtensor.exact.moments import joint_cumulant
 
-__all__ = ["OneHiddenLayer", "Weingarten", "joint_cumulant", "weingarten"]
+__all__ = [
+    "EdgeworthSeries",
+    "OneHiddenLayer",
+    "Weingarten",
+    "characteristic_function",
+    "edgeworth",
+    "joint_cumulant",
+    "output_cumulant",
+    "weingarten",
+]

@@ -53,7 +53,7 @@ class Displacement:
 
 def _padded_sum(a: Array, b: Array) -> Array:
     if a.shape == b.shape:
-        return a + b
+        return np.asarray(a + b)
     shape = tuple(np.maximum(a.shape, b.shape))
     total = np.zeros(shape)
     for part in (a, b):

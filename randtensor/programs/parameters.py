@@ -156,8 +156,9 @@ def _low_rank_gram(left: Sequence[Any], right: Sequence[Any]) -> Array:
         [np.concatenate([getattr(block, name) for _, block in side], axis=1) for name in ("left", "right", "weights")]
         for side in kept
     ]
-    (l, r, w), (m, s, v) = joined
-    products = inner(l, m) * inner(r, s) * w[:, :, None] * v[:, None, :]
+    (left_rows, right_rows, weights), (left_columns, right_columns, others) = joined
+    products = inner(left_rows, left_columns) * inner(right_rows, right_columns)
+    products *= weights[:, :, None] * others[:, None, :]
     for axis, side in ((1, kept[0]), (2, kept[1])):
         starts = np.cumsum([0, *(block.left.shape[1] for _, block in side)])[:-1]
         products = np.add.reduceat(products, starts, axis=axis)

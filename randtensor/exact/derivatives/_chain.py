@@ -139,6 +139,8 @@ def _check(network: FullyConnected) -> None:
         raise ExactError(f"biases is {network.biases!r}, expected a network without biases")
     if network.readout is not None:
         raise ExactError("readout is given, expected Gaussian read-out weights")
+    if network.hidden is not None:
+        raise ExactError(f"hidden is {network.hidden!r}, expected Gaussian weights between hidden layers")
 
 
 def _slopes(activation: Activation) -> Slopes:

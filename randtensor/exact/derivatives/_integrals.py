@@ -7,7 +7,7 @@ polynomial, for piecewise linear ones; trapezoidal sums, which converge exponent
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import reduce
 from typing import Any
@@ -19,7 +19,7 @@ from randtensor.exact.derivatives._trapezoid import trapezoidal_sums
 from randtensor.exact.rationals import Number, exact, multiply
 from randtensor.programs.activations import Activation
 
-__all__ = ["Monomial", "PreActivations", "gaussian_integrals", "homogeneity"]
+__all__ = ["Monomial", "PreActivations", "Wick", "gaussian_integrals", "homogeneity", "slopes_of"]
 
 Array = np.ndarray
 
@@ -147,7 +147,7 @@ def _integrate(
     activation: Activation, points: PreActivations, members: tuple[int, ...], monomials: list[Monomial]
 ) -> list[Number]:
     if activation.smoothness in ("linear", "polynomial"):
-        wick = _Wick(points)
+        wick = Wick(points.covariance)
         coefficients = _coefficients(activation)
         return [_polynomial(coefficients, wick, monomial) for monomial in monomials]
     frame = points.frame(members)
@@ -164,7 +164,7 @@ def _integrate(
             f"the integrals of the piecewise linear {activation.name!r} run over {rank} linearly independent inputs, "
             f"expected at most 2"
         )
-    slopes = _slopes(activation)
+    slopes = slopes_of(activation)
     if not frame.any(axis=1).all():
         # phi vanishes at an input 0, and its slope is multiplied by an inner product with 0.
         return [Fraction(0) for _ in monomials]
@@ -188,11 +188,16 @@ def _coefficients(activation: Activation) -> list[Number]:
     return found
 
 
-class _Wick:
-    """Moments of a Gaussian vector by Isserlis' theorem."""
+class Wick:
+    """Moments of a Gaussian vector by Isserlis' theorem.
 
-    def __init__(self, points: PreActivations) -> None:
-        self._points = points
+    Parameters
+    ----------
+    covariance : of two components, by their numbers.
+    """
+
+    def __init__(self, covariance: Callable[[int, int], Number]) -> None:
+        self._covariance = covariance
         self._known: dict[tuple[tuple[int, int], ...], Number] = {(): Fraction(1)}
 
     def moment(self, powers: tuple[tuple[int, int], ...]) -> Number:
@@ -205,12 +210,12 @@ class _Wick:
             for i, (a, e) in enumerate(rest):
                 if e:
                     lowered = tuple((b, f - (i == j)) for j, (b, f) in enumerate(rest))
-                    total = total + e * self._points.covariance(first, a) * self.moment(lowered)
+                    total = total + e * self._covariance(first, a) * self.moment(lowered)
             self._known[powers] = total
         return self._known[powers]
 
 
-def _polynomial(coefficients: list[Number], wick: _Wick, monomial: Monomial) -> Number:
+def _polynomial(coefficients: list[Number], wick: Wick, monomial: Monomial) -> Number:
     factors: dict[int, Sequence[Number]] = {}
     for a, k, e in monomial:
         derivative = [math.perm(j, k) * c for j, c in enumerate(coefficients)][k:]
@@ -234,7 +239,7 @@ def _convolve(left: Sequence[Number], right: Sequence[Number]) -> Sequence[Numbe
 # Piecewise linear activations with their kink at 0
 
 
-def _slopes(activation: Activation) -> tuple[Number, Number]:
+def slopes_of(activation: Activation) -> tuple[Number, Number]:
     """Slopes on the negative and on the positive half-line."""
     z = np.array([-4.0, -1.0, -0.25, 0.25, 1.0, 4.0])
     values, slopes = activation.taylor(z, 1)

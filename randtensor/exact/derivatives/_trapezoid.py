@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import mul
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from randtensor.errors import ExactError
 from randtensor.programs.activations import Activation
 
-__all__ = ["trapezoidal_sums"]
+__all__ = ["stretched_grids", "trapezoidal_sums", "uniform_grids"]
 
 Array = np.ndarray
 Factor = tuple[int, int, int]
@@ -59,39 +59,55 @@ def trapezoidal_sums(
     """
     rank = max(len(next(iter(rows.values()))), 1)
     deviation = max(float(np.linalg.norm(row)) for row in rows.values())
-    previous: tuple[Array, Array] | None = None
-    for nodes, reach in GRIDS:
-        # Two grids can agree by missing the activation altogether: its scale, which is 1, has to be resolved too.
-        if nodes**rank > MAXIMUM_POINTS or 2 * reach / nodes * deviation >= 1.0:
-            continue
-        with np.errstate(all="ignore"):
-            values, sizes = _grid_sums(activation, rows, monomials, nodes, reach, rank)
-        if not np.isfinite(sizes).all():
-            raise ExactError(
-                f"the Gaussian integrals of {activation.name!r} and its derivatives are not finite, expected an "
-                f"activation that is defined and moderate on the whole line"
-            )
-        if previous is not None and np.all(np.abs(values - previous[0]) <= AGREEMENT * sizes):
-            return [float(v) if abs(v) > NEGLIGIBLE * size else 0.0 for v, size in zip(values, sizes, strict=True)]
-        previous = values, sizes
+    # Activations with poles near the line need steps that grow with the distance from 0, where Gaussians are wide.
+    for grids in (uniform_grids(rank, deviation), stretched_grids(rank, deviation)):
+        previous: tuple[Array, Array] | None = None
+        for points, weights in grids:
+            with np.errstate(all="ignore"):
+                values, sizes = _grid_sums(activation, rows, monomials, points, weights, rank)
+            if not np.isfinite(sizes).all():
+                raise ExactError(
+                    f"the Gaussian integrals of {activation.name!r} and its derivatives are not finite, expected an "
+                    f"activation that is defined and moderate on the whole line"
+                )
+            if previous is not None and np.all(np.abs(values - previous[0]) <= AGREEMENT * sizes):
+                return [float(v) if abs(v) > NEGLIGIBLE * size else 0.0 for v, size in zip(values, sizes, strict=True)]
+            previous = values, sizes
     raise ExactError(
         f"the pre-activations of {activation.name!r} have standard deviation {deviation:g}, for which its integrals "
         f"do not converge: expected shorter inputs"
     )
 
 
+def uniform_grids(rank: int, deviation: float) -> Iterator[tuple[Array, Array]]:
+    """Points and weights with equal steps."""
+    for nodes, reach in GRIDS:
+        # Two grids can agree by missing the activation altogether: its scale, which is 1, has to be resolved too.
+        if nodes**rank <= MAXIMUM_POINTS and 2 * reach / nodes * deviation < 1.0:
+            points = np.linspace(-reach, reach, nodes)
+            weights = np.exp(-(points**2) / 2)
+            yield points, weights / weights.sum()
+
+
+def stretched_grids(rank: int, deviation: float) -> Iterator[tuple[Array, Array]]:
+    """The same in t with deviation * y = sinh t: a logarithmic number of points; in one direction only."""
+    for nodes, reach in GRIDS if rank == 1 and deviation > 1 else ():
+        t = np.linspace(-1, 1, nodes) * np.arcsinh(reach * deviation)
+        points = np.sinh(t) / deviation
+        weights = np.exp(-(points**2) / 2) * np.cosh(t)
+        yield points, weights / weights.sum()
+
+
 def _grid_sums(
     activation: Activation,
     rows: Mapping[int, Array],
     monomials: Sequence[Sequence[Factor]],
-    nodes: int,
-    reach: float,
+    points: Array,
+    weights: Array,
     rank: int,
 ) -> tuple[Array, Array]:
     """All integrals and the integrals of the absolute values, on one grid."""
-    points = np.linspace(-reach, reach, nodes)
-    weights = np.exp(-(points**2) / 2)
-    weights /= weights.sum()
+    nodes = len(points)
     orders = {a: max(k for monomial in monomials for b, k, _ in monomial if a == b) for a in rows}
     totals = np.zeros((2, len(monomials)))
     step = max(CHUNK // nodes ** (rank - 1), 1)

@@ -288,9 +288,7 @@ def cnn(
         return total([p.v[i] @ h[place] for i, place in enumerate(places)]) * _power(n, _HALF) / positions**0.5
 
     function = RandomFunction(forward, ParameterSpace(parameters), "cnn")
-    function.structure = Convolutional(
-        channels_in, n, layers, phi, kernel_size, axes, positions, readout, outputs
-    )
+    function.structure = Convolutional(channels_in, n, layers, phi, kernel_size, axes, positions, readout, outputs)
     return function
 
 

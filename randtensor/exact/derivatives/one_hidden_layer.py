@@ -98,7 +98,7 @@ class OneHiddenLayer:
         moments = {power: readout_moment(self._readout, power) for power, _ in polynomial}
         needed = [monomial for power, monomial in polynomial if moments[power]]
         # Inputs that are too long are refused for every d, also where the integrals vanish by symmetry.
-        needed += [((0, 0, 2),), ((1, 0, 2),)]
+        needed += [((0, 0, 2),), ((1, 0, 2),), ((0, 0, 1), (1, 0, 1))]
         try:
             integrals = gaussian_integrals(self.activation, self._points, needed)
         except ExactError as error:

@@ -3,7 +3,8 @@
 from estimators.training.losses import Loss
 from estimators.training.observables import OBSERVABLES, Observable
 from estimators.training.quantities import TrainingQuantity
-from estimators.training.runs import TrainingRun, train
+from estimators.training.results import TrainingRun
+from estimators.training.runs import train
 from estimators.training.snapshots import Snapshot
 from estimators.training.specification import Training
 

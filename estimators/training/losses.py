@@ -97,7 +97,16 @@ def loss_function(choice: Any, targets: Any, outputs: int | None, count: int) ->
     else:
         names = ", ".join(map(repr, _NAMED))
         raise InputError(f"loss is {choice!r}, expected one of {names} or an estimators.Loss")
-    return loss, _targets(loss, targets, outputs, count)
+    array = _targets(loss, targets, outputs, count)
+    with np.errstate(all="ignore"):
+        for role, expected in (("value", (1, count)), ("gradient", (1, *array.shape))):
+            found = np.shape(getattr(loss, role)(np.zeros((1, *array.shape)), array))
+            if found != expected:
+                raise ShapeError(
+                    f"{role} of the loss {loss.name!r} gave shape {found} for outputs of shape {(1, *array.shape)}, "
+                    f"expected {expected}"
+                )
+    return loss, array
 
 
 def _targets(loss: Loss, targets: Any, outputs: int | None, count: int) -> Array:
@@ -107,7 +116,7 @@ def _targets(loss: Loss, targets: Any, outputs: int | None, count: int) -> Array
         raise InputError(f"y is {targets!r}, expected an array of numbers") from error
     if not np.isfinite(array).all():
         raise InputError(f"y has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected numbers")
-    if loss.name == "cross-entropy" and outputs is not None and array.ndim == 1 and len(array) == count:
+    if loss is _NAMED["cross-entropy"] and outputs is not None and array.ndim == 1 and len(array) == count:
         classes = array.astype(int)
         if (classes != array).any() or (classes < 0).any() or (classes >= outputs).any():
             raise InputError(f"y is {targets!r}, expected class numbers from 0 to {outputs - 1}")
@@ -115,7 +124,7 @@ def _targets(loss: Loss, targets: Any, outputs: int | None, count: int) -> Array
     expected = (count,) if outputs is None else (count, outputs)
     if array.shape != expected:
         raise ShapeError(f"y has shape {array.shape}, expected {expected}: one target per input")
-    if loss.name == "cross-entropy":
+    if loss is _NAMED["cross-entropy"]:
         summed = array.sum(axis=-1) if outputs is not None else np.ones(count)
         if (array < 0).any() or (array > 1).any() or not np.allclose(summed, 1.0, rtol=0, atol=1e-9):
             raise InputError("y has entries that are no probabilities, expected targets in [0, 1] that sum to 1")

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from estimators.training.divergence import Divergence, divergence_message
 from estimators.training.observables import Observable, observables
-from estimators.training.specification import Diverged, Training
+from estimators.training.specification import Training
 from randtensor.errors import InputError
 from randtensor.quantity import Draw, Quantity, Sizes
 
-__all__ = ["TrainingQuantity", "divergence_message"]
+__all__ = ["TrainingQuantity"]
 
 Array = np.ndarray
 
@@ -44,7 +45,8 @@ class TrainingQuantity(Quantity):
 
     Raises
     ------
-    InputError : an unknown name, a step beyond the end, or a selection that does not exist.
+    InputError : an unknown name, a step beyond the end, or a selection that does not exist; when sampled, a network
+        that diverges.
 
     Examples
     --------
@@ -70,6 +72,8 @@ class TrainingQuantity(Quantity):
             raise InputError(f"reduce is {reduce!r}, expected one of {', '.join(_REDUCTIONS)}, or None")
         steps = training.steps if step is None else step
         self.steps = tuple(steps) if isinstance(steps, Sequence) else (steps,)
+        if not self.steps:
+            raise InputError(f"step is {step!r}, expected a step from 0 to {training.steps} or several")
         for each in self.steps:
             if isinstance(each, bool) or not isinstance(each, int | np.integer) or not 0 <= each <= training.steps:
                 raise InputError(f"step is {each!r}, expected a step from 0 to {training.steps}")
@@ -95,17 +99,23 @@ class TrainingQuantity(Quantity):
 
     def evaluate(self, draw: Draw) -> Array:
         found: list[Array] = []
-        try:
-            for snapshot in self.training.snapshots(draw, self.steps, [self.observable]):
+        divergence = Divergence(draw.batch)
+        # what overflows on the way to a divergence is reported as such
+        with np.errstate(over="ignore", invalid="ignore"):
+            for snapshot in self.training.snapshots(draw, self.steps, [self.observable], divergence):
                 found.append(self._reduced(np.asarray(self.observable.compute(snapshot))))
-        except Diverged as diverged:
-            raise InputError(divergence_message(self.training, draw.sizes, diverged.step)) from diverged
+        if divergence.dead.any():
+            raise InputError(divergence_message(self.training, draw.sizes, divergence.steps, divergence.subjects))
         return found[0] if len(found) == 1 else np.max(np.abs(found), axis=0)
 
     def _reduced(self, values: Array) -> Array:
         if self._chosen is not None:
             for axis in self.observable.input_axes:
                 values = self._take(values, axis)
+        if self.reduce == "spectral" and values.ndim != 3:
+            raise InputError(
+                f"reduce is 'spectral' for {self.observable.name} of shape {values.shape[1:]}, expected a matrix"
+            )
         if self.reduce is not None:
             return _REDUCTIONS[self.reduce](values)
         if values[0].size != 1:
@@ -134,13 +144,3 @@ class TrainingQuantity(Quantity):
                 return chosen
         tests = ", 'test'" if trained < count else ""
         raise InputError(f"at is {at!r}, expected 'all', 'train'{tests} or positions from 0 to {count - 1}")
-
-
-def divergence_message(training: Training, sizes: Sizes, step: int) -> str:
-    """One sentence about a run that left every bound."""
-    at = ", ".join(f"{name} = {size}" for name, size in sizes.items())
-    return (
-        f"training diverged at step {step}{' at ' + at if at else ''}: learning_rate is {training.learning_rate}, "
-        f"expected one below the stability threshold, which for squared loss is 2 divided by the largest "
-        f"eigenvalue of the tangent kernel{' per input' if training.reduction == 'mean' else ''}"
-    )

@@ -14,28 +14,20 @@ import numpy as np
 
 from randtensor.errors import InputError
 
-__all__ = ["Descent", "Flow", "Rule", "Vector"]
+__all__ = ["Descent", "Flow", "Rule"]
 
 Array = np.ndarray
-
-
-class Vector(Protocol):
-    """An element of a vector space: a NumPy array, or the displacement of parameters."""
-
-    def __add__(self, other: Any, /) -> Any: ...
-
-    def __mul__(self, other: Any, /) -> Any: ...
 
 
 class Rule(Protocol):
     """Moves a point by one step."""
 
+    @property
+    def learning_rate(self) -> float:
+        """By how much."""
+
     def advance(self, point: Any, memory: Any, gradient: Callable[[Any], Any]) -> tuple[Any, Any]:
         """The point after the step and what the rule remembers; ``gradient`` gives that of the loss at a point."""
-
-    @property
-    def text(self) -> str:
-        """Identifies the rule."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +51,12 @@ class Descent:
                 raise InputError(f"{name} is {value!r}, expected a finite number")
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum is {self.momentum!r}, expected a number in [0, 1)")
+        if self.learning_rate < 0:
+            raise InputError(f"learning_rate is {self.learning_rate!r}, expected a non-negative number")
+        if self.dampening and not self.momentum:
+            raise InputError(f"dampening is {self.dampening!r} and momentum is 0, expected a positive momentum with it")
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
             raise InputError("nesterov is True, expected a positive momentum and no dampening with it")
-
-    @property
-    def text(self) -> str:
-        return f"descent({self.learning_rate!r},{self.momentum!r},{self.dampening!r},{self.nesterov})"
 
     def advance(self, point: Any, memory: Any, gradient: Callable[[Any], Any]) -> tuple[Any, Any]:
         found = gradient(point)
@@ -77,50 +69,54 @@ class Descent:
 
 @dataclass(frozen=True)
 class Flow:
-    """Gradient flow over one unit of time ``interval``, by the adaptive Runge-Kutta method of order 8 of SciPy.
+    """Gradient flow over a time of ``learning_rate``, by the adaptive Runge-Kutta method of order 8 of SciPy.
 
     Attributes
     ----------
-    interval : time of one step.
+    learning_rate : time of one step.
     tolerance : relative error per integration step; the absolute one is a hundredth of it.
+
+    Raises
+    ------
+    FlowError : from ``advance``, where the flow ends.
     """
 
-    interval: float
+    learning_rate: float
     tolerance: float = 1e-9
 
     def __post_init__(self) -> None:
-        for name in ("interval", "tolerance"):
+        for name in ("learning_rate", "tolerance"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
                 raise InputError(f"{name} is {value!r}, expected a positive number")
 
-    @property
-    def text(self) -> str:
-        return f"flow({self.interval!r},{self.tolerance!r})"
-
     def advance(self, point: Any, memory: Any, gradient: Callable[[Any], Any]) -> tuple[Any, Any]:
         from scipy.integrate import DOP853
 
-        layout, step, time = layout_of(point), memory, 0.0
-        while time < self.interval:
+        layout, step, time, end = layout_of(point), memory, 0.0, self.learning_rate
+        while time < end:
             try:
                 field = _Field(gradient, layout)
-                first = None if step is None else min(step, self.interval - time)
+                first = None if step is None else min(step, end - time)
                 solver: Any = DOP853(
-                    field, time, layout.vector(point), self.interval, first_step=first,
+                    field, time, layout.vector(point), end, first_step=first,
                     rtol=self.tolerance, atol=self.tolerance / 100,
                 )  # fmt: skip
                 while solver.status == "running":
                     last = solver.h_abs
                     message = solver.step()
                     if solver.status == "failed":
-                        raise InputError(f"the gradient flow cannot be followed beyond time {solver.t:g}: {message}")
+                        raise FlowError(f"the gradient flow cannot be followed beyond time {solver.t:g}: {message}")
                     point, time = layout.point(solver.y), solver.t
                     # the last step of an interval is cut short: its length says nothing about the next one
                     step = max(last, solver.h_abs) if solver.status == "finished" else solver.h_abs
             except LayoutError as grown:
                 layout = grown.layout
         return point, step
+
+
+class FlowError(Exception):
+    """A gradient flow that ends, as one does that reaches infinity in finite time."""
 
 
 @dataclass(frozen=True)

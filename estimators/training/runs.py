@@ -1,142 +1,29 @@
-"""Training runs recorded step by step, over many networks."""
+"""Training many networks, and recording what happens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from estimators.sampling import draw_samples, positive_integer
-from estimators.training.observables import Observable, observables
-from estimators.training.specification import Diverged, Training
+from estimators.training.divergence import Divergence, divergence_message
+from estimators.training.observables import OBSERVABLES, Observable, observables
+from estimators.training.results import TrainingRun
+from estimators.training.snapshots import Snapshot
+from estimators.training.specification import Training
 from randtensor.errors import InputError
 from randtensor.quantity import Draw, Quantity, Sizes, resolve_sizes
 from randtensor.random_function import RandomFunction
 from randtensor.seeding import Seed, root_sequence
 
-__all__ = ["TrainingRun", "train"]
+__all__ = ["train"]
 
 Array = np.ndarray
 
 DEFAULT = ("outputs", "loss", "linear_outputs", "linearization_error", "kernel", "parameter_motion")
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingRun:
-    """What was recorded of networks in training.
-
-    Attributes
-    ----------
-    training : what was run.
-    sizes : sizes of the scales.
-    steps : the steps that were recorded, shape (T,); those before the first divergence.
-    values : by observable, arrays of shape (samples, T, ...).
-    diverged : for every sample the step at which it diverged, or -1.
-    warnings : sentences about what a reader of the numbers has to know.
-    seed : entropy of the random streams.
-    """
-
-    training: Training
-    sizes: Mapping[str, int]
-    steps: Array
-    values: Mapping[str, Array]
-    diverged: Array
-    warnings: tuple[str, ...] = field(default=())
-    seed: Any = None
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self.values:
-            raise InputError(f"the run has no observable {name!r}, expected one of {', '.join(self.values)}")
-        return self.values[name]
-
-    def __getattr__(self, name: str) -> Array:
-        if not name.startswith("_") and name in self.values:
-            return self.values[name]
-        raise AttributeError(f"the run has no attribute {name!r}; it recorded {', '.join(self.values)}")
-
-    def summary(self, name: str, statistic: str = "rms") -> tuple[Array, Array]:
-        """A statistic over samples, step by step, with its standard error; the rms over all other axes.
-
-        Parameters
-        ----------
-        name : observable.
-        statistic : "rms" or "mean" over samples.
-        """
-        values = self[name].reshape(*self[name].shape[:2], -1)
-        count = len(values)
-        if statistic == "mean":
-            flat = values.mean(axis=2)
-            return flat.mean(axis=0), flat.std(axis=0, ddof=1) / count**0.5 if count > 1 else np.full(
-                len(self.steps), np.nan
-            )
-        if statistic != "rms":
-            raise InputError(f"statistic is {statistic!r}, expected 'rms' or 'mean'")
-        squares = (values**2).mean(axis=2)
-        rms = np.sqrt(squares.mean(axis=0))
-        error = squares.std(axis=0, ddof=1) / count**0.5 if count > 1 else np.full(len(self.steps), np.nan)
-        return rms, np.divide(error, 2 * rms, out=np.zeros_like(rms), where=rms > 0)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return {
-            "training": self.training.fingerprint,
-            "sizes": dict(self.sizes),
-            "steps": self.steps.tolist(),
-            "values": {name: values.tolist() for name, values in self.values.items()},
-            "diverged": self.diverged.tolist(),
-            "warnings": list(self.warnings),
-            "seed": self.seed,
-        }
-
-    def __repr__(self) -> str:
-        at = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
-        last = f"{len(self.diverged)} networks{' at ' + at if at else ''}, {len(self.steps)} records"
-        notes = "".join(f"\n  warning: {warning}" for warning in self.warnings)
-        return f"<TrainingRun: {last}: {', '.join(self.values)}>{notes}"
-
-
-class _Record(Quantity):
-    """Everything that is recorded of a run, side by side, after the step of divergence."""
-
-    def __init__(self, training: Training, steps: Sequence[int], observed: Sequence[Observable]) -> None:
-        self.training, self.steps, self.observed = training, tuple(steps), tuple(observed)
-        self.scale_names = training.scale_names
-        self.shapes: dict[str, tuple[int, ...]] = {}
-
-    @property
-    def fingerprint(self) -> str:
-        # without what is observed: the networks of a run do not depend on it
-        return f"run:{self.training.fingerprint}"
-
-    def block_length(self, sizes: Sizes) -> int:
-        return self.training.block_length(sizes)
-
-    def evaluate(self, draw: Draw) -> Array:
-        columns = [np.full((draw.batch, 1), -1.0)]
-        try:
-            for snapshot in self.training.snapshots(draw, self.steps, self.observed):
-                row = []
-                for observable in self.observed:
-                    value = np.asarray(observable.compute(snapshot), dtype=float)
-                    if value.shape[:1] != (draw.batch,):
-                        raise InputError(
-                            f"observe[{observable.name!r}] gave shape {value.shape}, "
-                            f"expected a first axis of {draw.batch} samples"
-                        )
-                    self.shapes[observable.name] = value.shape[1:]
-                    row.append(value.reshape(draw.batch, -1))
-                columns.append(np.concatenate(row, axis=1))
-        except Diverged as diverged:
-            columns[0][:] = diverged.step
-        width = 1 + len(self.steps) * sum(prod(shape) for shape in self.shapes.values())
-        found = np.concatenate(columns, axis=1)
-        padded = np.zeros((draw.batch, max(width, found.shape[1])))
-        padded[:, : found.shape[1]] = found
-        self.shape = padded.shape[1:]
-        return padded
 
 
 def train(
@@ -148,7 +35,7 @@ def train(
     samples: int = 1,
     rng: Seed = None,
     record: Sequence[int] | None = None,
-    observe: Any = DEFAULT,
+    observe: Any = None,
     jobs: int | None = None,
     **options: Any,
 ) -> TrainingRun:
@@ -166,13 +53,14 @@ def train(
     rng : integer seed, ``SeedSequence``, ``Generator`` or None.
     record : steps to record, from 0 on; None records all.
     observe : names of observables (see ``estimators.training.OBSERVABLES``), or a mapping from names to functions of a
-        ``Snapshot``.
+        ``Snapshot``. None: outputs, loss, the departure from the linearisation, tangent kernel and parameter motion.
     jobs : worker threads.
     options : see `Training`: learning_rate, steps, loss, batch, momentum, weight_decay, flow, test, ...
 
     Returns
     -------
-    A `TrainingRun`. Where training diverges it holds the steps before, and says so.
+    A `TrainingRun`. Where training diverges it holds the steps before, and says so. One seed gives the same bits
+    whatever ``jobs`` is. What is observed changes the order in which revealed matrices are drawn: other bits, one law.
 
     Raises
     ------
@@ -193,63 +81,119 @@ def train(
             raise InputError("X, y or options are given beside a Training, expected that to hold them")
         training = function
     else:
+        unknown = sorted(options.keys() - Training.__dataclass_fields__.keys())
+        if unknown:
+            expected = ", ".join(list(Training.__dataclass_fields__)[3:])
+            raise InputError(f"{unknown[0]!r} is no option of training, expected one of {expected}")
         training = Training(function, X, y, **options)
+    if observe is None:
+        # weight decay moves revealed matrices by a length that is not known
+        observe = [name for name in DEFAULT if name != "parameter_motion" or not training.weight_decay]
     observed = observables(observe)
-    steps = list(range(training.steps + 1)) if record is None else sorted({*record})
-    for step in steps:
-        if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 0 <= step <= training.steps:
-            raise InputError(f"record has {step!r}, expected steps from 0 to {training.steps}")
+    steps = _steps(record, training.steps)
     sizes = resolve_sizes(training.scale_names, n)
     root = root_sequence(rng)
     quantity = _Record(training, steps, observed)
-    table = _draw(quantity, sizes, positive_integer("samples", samples), root, jobs)
+    (table,) = draw_samples(quantity, [sizes], [positive_integer("samples", samples)], root, jobs=jobs)
     diverged = table[:, 0].astype(int)
-    first = diverged[diverged >= 0].min() if (diverged >= 0).any() else training.steps + 1
+    first = diverged[diverged >= 0].min(initial=training.steps + 1)
     kept = [i for i, step in enumerate(steps) if step < first]
-    widths = [prod(quantity.shapes[o.name]) for o in observed] if quantity.shapes else []
-    starts = np.cumsum([0, *widths])
-    rows = table[:, 1:].reshape(len(table), len(steps), -1)[:, kept]
+    rows = table[:, 2:].reshape(len(table), len(steps), -1)[:, kept]
+    ends = np.cumsum([prod(quantity.shapes[o.name]) for o in observed])
     values = {
-        o.name: rows[:, :, a:b].reshape(len(table), len(kept), *quantity.shapes[o.name])
-        for o, a, b in zip(observed, starts, starts[1:], strict=False)
+        o.name: part.reshape(len(table), len(kept), *quantity.shapes[o.name])
+        for o, part in zip(observed, np.split(rows, ends[:-1], axis=2), strict=True)
     }
+    warnings = []
+    if (diverged >= 0).any():
+        message = divergence_message(training, sizes, diverged, table[:, 1].astype(int))
+        if first == 0:
+            raise InputError(message)
+        warnings.append(message)
+    if OBSERVABLES["kernel"] in observed and kept:
+        warnings += _kernel_warnings(training, values["kernel"][:, 0])
     return TrainingRun(
-        training,
-        sizes,
-        np.array(steps)[kept],
-        values,
-        diverged,
-        _warnings(training, sizes, values, diverged),
-        root.entropy,
+        name=training.name,
+        fingerprint=training.fingerprint,
+        sizes=sizes,
+        steps=np.array(steps)[kept],
+        values=values,
+        diverged=diverged,
+        warnings=tuple(warnings),
+        seed=root.entropy,
+        training=training,
     )
 
 
-def _draw(quantity: _Record, sizes: Sizes, samples: int, root: np.random.SeedSequence, jobs: int | None) -> Array:
-    # The width of a record is known once one has been made.
-    with Draw(sizes, 1, np.random.Generator(np.random.SFC64(0))) as draw:
-        first = next(iter(quantity.training.snapshots(draw, [0], quantity.observed)))
-        for observable in quantity.observed:
-            quantity.shapes[observable.name] = np.shape(observable.compute(first))[1:]
-    quantity.shape = (1 + len(quantity.steps) * sum(prod(shape) for shape in quantity.shapes.values()),)
-    return draw_samples(quantity, [sizes], [samples], root, jobs=jobs)[0]
+class _Record(Quantity):
+    """Everything that is recorded of a run, side by side: when and what diverged, then one record after the other."""
+
+    def __init__(self, training: Training, steps: Sequence[int], observed: Sequence[Observable]) -> None:
+        self.training, self.steps, self.observed = training, tuple(steps), tuple(observed)
+        self.scale_names, self.name = training.scale_names, training.name
+        self.shapes: dict[str, tuple[int, ...]] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        # without what is observed: the initial parameters of a run do not depend on it
+        return f"run:{self.training.fingerprint}"
+
+    def block_length(self, sizes: Sizes) -> int:
+        return self.training.block_length(sizes)
+
+    def evaluate(self, draw: Draw) -> Array:
+        divergence, columns = Divergence(draw.batch), []
+        # what overflows on the way to a divergence is reported as such
+        with np.errstate(over="ignore", invalid="ignore"):
+            for snapshot in self.training.snapshots(draw, self.steps, self.observed, divergence):
+                columns.append(self._observe(snapshot))
+                columns[-1][divergence.dead] = 0.0
+            if not columns:
+                # as many numbers as other blocks have
+                columns += map(self._observe, self.training.snapshots(draw, [0], self.observed, Divergence(draw.batch)))
+        if not columns:
+            message = divergence_message(self.training, draw.sizes, divergence.steps, divergence.subjects)
+            raise InputError(message)
+        columns += [np.zeros_like(columns[0])] * (len(self.steps) - len(columns))
+        found = np.concatenate([divergence.steps[:, None], divergence.subjects[:, None], *columns], axis=1)
+        self.shape = found.shape[1:]
+        return found
+
+    def _observe(self, snapshot: Snapshot) -> Array:
+        row = []
+        for observable in self.observed:
+            value = np.asarray(observable.compute(snapshot), dtype=float)
+            batch = snapshot.network.batch
+            if value.shape[:1] != (batch,):
+                raise InputError(
+                    f"observe[{observable.name!r}] gave shape {value.shape}, expected a first axis of {batch} samples"
+                )
+            self.shapes[observable.name] = value.shape[1:]
+            row.append(value.reshape(batch, -1))
+        return np.concatenate(row, axis=1)
 
 
-def _warnings(training: Training, sizes: Sizes, values: Mapping[str, Array], diverged: Array) -> tuple[str, ...]:
-    from estimators.training.quantities import divergence_message
+def _steps(record: Any, last: int) -> list[int]:
+    if record is None:
+        return list(range(last + 1))
+    try:
+        steps = list(record)
+    except TypeError:
+        steps = []
+    if not steps:
+        raise InputError(f"record is {record!r}, expected a list of steps from 0 to {last}")
+    for step in steps:
+        if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 0 <= step <= last:
+            raise InputError(f"record has {step!r}, expected steps from 0 to {last}")
+    return sorted({int(step) for step in steps})
 
-    found = []
-    if (diverged >= 0).any():
-        count, step = int((diverged >= 0).sum()), int(diverged[diverged >= 0].min())
-        share = "" if count == len(diverged) else f" ({count} of {len(diverged)} networks, in whole blocks)"
-        found.append(divergence_message(training, sizes, step) + share)
-    kernels = values.get("kernel")
-    if kernels is not None and kernels.shape[1]:
-        width = prod(training.output_shape)
-        trained = kernels[:, 0, : len(training.inputs) * width, : len(training.inputs) * width]
-        ranks = np.linalg.matrix_rank(trained, hermitian=True)
-        if (ranks < trained.shape[-1]).any():
-            found.append(
-                f"the tangent kernel of the {len(training.inputs)} training inputs is singular (rank {ranks.min()} of "
-                f"{trained.shape[-1]}): the network is too narrow for so many, or inputs coincide"
-            )
-    return tuple(found)
+
+def _kernel_warnings(training: Training, kernels: Array) -> list[str]:
+    trained = len(training.inputs) * prod(training.output_shape)
+    ranks = np.linalg.matrix_rank(kernels[:, :trained, :trained], hermitian=True)
+    if (ranks == trained).all():
+        return []
+    return [
+        f"the tangent kernel of the {len(training.inputs)} training inputs is singular "
+        f"(rank {ranks.min()} of {trained}): the network is too narrow for so many, or inputs coincide"
+    ]

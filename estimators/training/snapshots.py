@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
@@ -133,7 +134,14 @@ class Snapshot:
 
     @property
     def feature_change(self) -> Array:
-        """Root mean square over units of the change of the activations, shape (batch, layers, inputs)."""
+        """Root mean square over units of the change of the activations, shape (batch, layers, inputs).
+
+        Raises
+        ------
+        InputError : the program applies no function entry by entry.
+        """
+        if not self.features[0]:
+            raise InputError("observe has 'feature_change', expected a function with entrywise activations")
         rows = [
             [
                 np.sqrt(np.mean((new - old) ** 2, axis=tuple(range(1, new.ndim))))
@@ -144,15 +152,17 @@ class Snapshot:
         return np.stack([np.stack(layer, axis=1) for layer in zip(*rows, strict=True)], axis=1)
 
     def correlation(self, order: int) -> Array:
-        """``(1/order!) d^order F(theta + t g)(x)/dt^order`` at every input, with g the gradient at that input.
+        """``(1/order!) d^order F(theta + t g)(x)/dt^order`` of every output, with g the gradient of that output.
 
-        Shape (batch, inputs). For scalar outputs only.
+        Shape (batch, inputs * outputs).
         """
-        graph = self.network.program(1)[1]
+        graph, parameters = self.network.program(1)[1], self.network.parameters
+        width = prod(self.network.output_shape)
         found = []
-        for i, direction in enumerate(self.gradients):
-            self.network.evaluate(self.point, ())
-            tape = forward(graph, self.network.parameters, self.network.inputs[[i]], ring((order,)), [direction])
-            coefficient = tape.output.get((order,), np.zeros((1, 1)))
-            found.append(np.broadcast_to(coefficient, (self.network.batch, 1))[:, 0])
+        for position, direction in enumerate(self.gradients):
+            i, output = divmod(position, width)
+            self.network.move(self.point)
+            tape = forward(graph, parameters, self.network.inputs[[i]], ring((order,)), [direction])
+            coefficient = tape.output.get((order,), np.zeros((1, width)))
+            found.append(np.broadcast_to(coefficient, (self.network.batch, width))[:, output])
         return np.stack(found, axis=1)

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from estimators.training.batches import Batches, check_batch
+from estimators.training.divergence import Divergence
 from estimators.training.losses import Loss, loss_function
 from estimators.training.observables import Observable
-from estimators.training.rules import Descent, Flow, Rule
+from estimators.training.rules import Descent, Flow, FlowError, Rule
 from estimators.training.snapshots import Snapshot
 from estimators.training.systems import LinearSystem, Network, kernel
 from randtensor.dimensions import check_factor, evaluate_factor, evaluate_shape, scale_names
@@ -22,25 +23,18 @@ from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Draw, Sizes
 from randtensor.random_function import RandomFunction, check_input
 
-__all__ = ["Diverged", "Training"]
+__all__ = ["Training"]
 
 Array = np.ndarray
 
 #: Directions of a matrix that a trajectory reveals before it stays in their span: smaller matrices are drawn whole.
 TYPICAL_DIRECTIONS = 160
 
-#: Outputs beyond this multiple of what they and the targets were count as diverged.
-DIVERGENCE = 1e6
+#: At these sizes a learning rate that depends on them is tried out.
+TYPICAL_SIZE = 1024
 
 
-class Diverged(Exception):
-    """Training left every bound at a step."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Training:
     """Training of a random function by gradient descent or gradient flow, at any size of its scales.
 
@@ -64,6 +58,17 @@ class Training:
     Raises
     ------
     InputError, ShapeError : an argument outside its range, or shapes that do not fit.
+
+    Examples
+    --------
+    >>> import randtensor as rt
+    >>> n = rt.Scale("n")
+    >>> f = rt.networks.two_layer(inputs=2, width=n)
+    >>> run = Training(f, [[1.0, 0.0], [0.6, 0.8]], [1.0, -1.0], learning_rate=0.2 * n**-0.5, steps=10, momentum=0.9)
+    >>> run.scale_names, run.output_shape
+    (('n',), ())
+    >>> run
+    <Training: training of mlp on 2 inputs, 10 steps>
     """
 
     function: RandomFunction
@@ -94,16 +99,21 @@ class Training:
             raise InputError(f"steps is {self.steps!r}, expected a non-negative integer")
         if self.reduction not in ("mean", "sum"):
             raise InputError(f"reduction is {self.reduction!r}, expected 'mean' or 'sum'")
-        if isinstance(self.weight_decay, bool) or not 0 <= self.weight_decay < np.inf:
-            raise InputError(f"weight_decay is {self.weight_decay!r}, expected a non-negative number")
+        decay = self.weight_decay
+        if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 <= decay < np.inf:
+            raise InputError(f"weight_decay is {decay!r}, expected a non-negative number")
         inputs = _stack("X", self.inputs)
+        if len(inputs) == 0:
+            raise ShapeError(f"X has shape {inputs.shape}, expected at least one input")
         test = inputs[:0] if self.test is None else _stack("test", self.test)
         if test.shape[1:] != inputs.shape[1:]:
             raise ShapeError(f"test has inputs of shape {test.shape[1:]}, expected {inputs.shape[1:]} as X has")
         put("inputs", inputs)
         put("test", test)
-        put("learning_rate", check_factor(self.learning_rate))
-        put("rates", {name: check_factor(rate) for name, rate in (self.rates or {}).items()})
+        put("learning_rate", _factor("learning_rate", self.learning_rate))
+        if not isinstance(self.rates, Mapping | None):
+            raise InputError(f"rates is {self.rates!r}, expected a mapping from names of parameters to numbers")
+        put("rates", {name: _factor(f"rates[{name!r}]", rate) for name, rate in (self.rates or {}).items()})
         unknown = sorted(self.rates.keys() - self.function.space.tensors.keys())  # type: ignore[union-attr]
         if unknown:
             names = ", ".join(self.function.space.tensors)
@@ -115,16 +125,16 @@ class Training:
         put("loss", loss)
         put("targets", targets)
         put("batch", check_batch(self.batch, len(inputs)))
-        if self.flow and (self.batch != "full" or self.momentum):
-            raise InputError("flow is True, expected the full batch and no momentum with it")
+        if self.flow and (self.batch != "full" or self.momentum or self.dampening or self.nesterov):
+            raise InputError("flow is True, expected the full batch and no momentum, dampening or nesterov with it")
         if self.limit is not None:
-            limit = check_input(self.limit)
+            limit = _numbers("limit", self.limit)
             width = outputs or 1
             expected = (len(self.points) * width, len(inputs) * width)
             if limit.shape != expected:
                 raise ShapeError(f"limit has shape {limit.shape}, expected {expected}: all inputs by training inputs")
             put("limit", limit)
-        self.rule(dict.fromkeys(self.scale_names, 1))
+        self.rule(dict.fromkeys(self.scale_names, TYPICAL_SIZE))
 
     @cached_property
     def points(self) -> Array:
@@ -140,8 +150,18 @@ class Training:
     @cached_property
     def scale_names(self) -> tuple[str, ...]:
         """Scales that the run depends on."""
-        own = scale_names([self.learning_rate, *self.rates.values()])  # type: ignore[union-attr]
-        return tuple(sorted({*self.function.scale_names(self.inputs.shape[1:]), *own}))
+        own = {*scale_names([self.learning_rate, *self.rates.values()])}  # type: ignore[union-attr]
+        return tuple(
+            sorted({*self.function.scale_names(self.inputs.shape[1:]), *own} - self.function.space.sizes.keys())
+        )
+
+    @property
+    def name(self) -> str:
+        """The training in a few words."""
+        return f"{'gradient flow' if self.flow else 'training'} of {self.function.name}"
+
+    def __repr__(self) -> str:
+        return f"<Training: {self.name} on {len(self.inputs)} inputs, {self.steps} steps>"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -161,7 +181,7 @@ class Training:
 
     def rule(self, sizes: Sizes) -> Rule:
         """How points move, at these sizes."""
-        rate = evaluate_factor(self.learning_rate, sizes)
+        rate = evaluate_factor(self.learning_rate, {**sizes, **self.function.space.sizes})
         if self.flow:
             return Flow(rate, self.tolerance)
         return Descent(rate, self.momentum, self.dampening, self.nesterov)
@@ -182,55 +202,68 @@ class Training:
         per_step = 1 if self.batch == "cyclic" else len(self.inputs)
         return min(len(self.points) + per_step * (12 * self.steps if self.flow else self.steps), TYPICAL_DIRECTIONS)
 
-    def snapshots(self, draw: Draw, steps: Sequence[int], observed: Sequence[Observable]) -> Iterator[Snapshot]:
-        """The networks of one block at increasing steps.
+    def snapshots(
+        self, draw: Draw, steps: Sequence[int], observed: Sequence[Observable], divergence: Divergence
+    ) -> Iterator[Snapshot]:
+        """The networks of one block at increasing steps, as long as one of them is within bounds.
 
-        Raises
-        ------
-        Diverged : the outputs left every bound on the way.
+        ``divergence`` takes note of those that are not; what snapshots say of them means nothing.
         """
         sizes = {**draw.sizes, **self.function.space.sizes}
-        loss: Loss = self.loss
         rates = {name: evaluate_factor(rate, sizes) for name, rate in self.rates.items()}  # type: ignore[union-attr]
-        orders = np.random.Generator(np.random.SFC64(draw.generator.integers(2**63, size=4)))
-        network = Network(
-            self.function, self.points, self.targets, loss.gradient, rates, self.weight_decay, draw, self._vectors
+        # remembered, so that two observables of one training see the same mini-batches
+        seed = draw.remember(
+            (self.function.space, "mini-batches", self.batch, len(self.inputs)),
+            lambda: draw.generator.integers(2**63, size=4),
         )
-        batches = Batches(self.batch, len(self.inputs), self.reduction, draw.batch, orders)
-        rule, trained = self.rule(sizes), len(self.inputs)
+        orders = np.random.Generator(np.random.SFC64(seed))
+        network = Network(
+            self.function, self.points, self.targets, self.loss.gradient, rates, self.weight_decay, draw, self._vectors
+        )
+        trained = len(self.inputs)
+        batches = Batches(self.batch, trained, self.reduction, draw.batch, orders)
+        rule = self.rule(sizes)
         point, memory = network.start, None
-        initial = Snapshot(network, point, 0, evaluate_factor(self.learning_rate, sizes), trained, loss.value)
-        systems: dict[str, LinearSystem] = {}
-        states: dict[str, list[Any]] = {}
-        if any(o.needs == "linear" for o in observed):
-            systems["linear"] = self._linearization(network, initial)
-        if any(o.needs == "limit" for o in observed):
-            systems["limit"] = self._limit(initial)
-        for name, system in systems.items():
-            states[name] = [system.start, None]
-        bound = DIVERGENCE * (1 + abs(self.targets).max() + abs(initial.outputs).max())
+        initial = Snapshot(network, point, 0, rule.learning_rate, trained, self.loss.value)
+        divergence.start(initial.outputs, self.targets)
+        systems = self._references(network, initial, {o.needs for o in observed})
+        states: dict[str, tuple[Array, Any]] = {name: (system.start, None) for name, system in systems.items()}
         wanted = set(steps)
-        for step in range(max(wanted, default=0) + 1):
+        for step in range(max(wanted) + 1):
             snapshot = initial
             if step:
-                snapshot = Snapshot(network, point, step, initial.learning_rate, trained, loss.value)
+                snapshot = Snapshot(network, point, step, rule.learning_rate, trained, self.loss.value)
                 snapshot.initial = initial
+            if step in wanted or self.flow:
+                divergence.check(snapshot.outputs, step)
+            for name, (values, _) in states.items():
+                divergence.check(values, step, name)
+                setattr(snapshot, name, values)
+            if divergence.dead.all():
+                return
             if step in wanted:
-                for name in systems:
-                    setattr(snapshot, name, states[name][0])
-                if not abs(snapshot.outputs).max() <= bound:
-                    raise Diverged(step)
                 yield snapshot
             if step == max(wanted):
                 return
             batch = batches(step)
+            # within a step a flow is tried out at points that it does not come to
+            watch = divergence.ignore if self.flow else partial(divergence.check, step=step)
+            try:
+                point, memory = rule.advance(point, memory, partial(network.gradient, batch=batch, watch=watch))
+                for name, system in systems.items():
+                    field = partial(system.gradient, batch=batch, resting=divergence.dead)
+                    states[name] = rule.advance(*states[name], field)
+            except FlowError:
+                divergence.stop(np.ones(draw.batch, dtype=bool), step + 1)
+                return
 
-            descend = partial(network.gradient, batch=batch, bound=bound, failure=Diverged(step))
-            point, memory = rule.advance(point, memory, descend)
-            for name, system in systems.items():
-                states[name] = list(
-                    rule.advance(states[name][0], states[name][1], partial(system.gradient, batch=batch))
-                )
+    def _references(self, network: Network, initial: Snapshot, needed: set[str]) -> dict[str, LinearSystem]:
+        found = {}
+        if "linear" in needed:
+            found["linear"] = self._linearization(network, initial)
+        if "limit" in needed:
+            found["limit"] = self._limit(initial)
+        return found
 
     def _linearization(self, network: Network, initial: Snapshot) -> LinearSystem:
         width = prod(self.output_shape)
@@ -253,7 +286,22 @@ class Training:
 
 
 def _stack(name: str, value: Any) -> Array:
-    array = check_input(value)
-    if array.ndim == 0 or len(array) == 0:
+    array = _numbers(name, value)
+    if array.ndim == 0:
         raise ShapeError(f"{name} has shape {array.shape}, expected a stack of inputs")
     return array
+
+
+def _numbers(name: str, value: Any) -> Array:
+    """An array of finite numbers, or one sentence about the argument of this name."""
+    try:
+        return check_input(value)
+    except InputError as error:
+        raise InputError(name + str(error).removeprefix("x")) from None
+
+
+def _factor(name: str, value: Any) -> Any:
+    try:
+        return check_factor(value)
+    except InputError as error:
+        raise InputError(name + str(error).removeprefix("the factor")) from None

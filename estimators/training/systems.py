@@ -17,7 +17,7 @@ from randtensor.programs.graph import Graph, Slot
 from randtensor.programs.many_inputs import many_inputs, owners
 from randtensor.programs.parameters import ParameterVector, gram
 from randtensor.programs.polynomials import ring
-from randtensor.programs.reverse import pull_back
+from randtensor.programs.reverse import Gradient, pull_back
 from randtensor.quantity import Draw
 from randtensor.random_function import RandomFunction
 
@@ -88,10 +88,11 @@ class PointLayout:
 
 
 class Evaluation:
-    """A network at some of its inputs, at the present parameters."""
+    """A network at some of its inputs, at a point of parameter space."""
 
-    def __init__(self, network: Network, inputs: Sequence[int], slopes: bool) -> None:
-        self.network, self.count = network, len(inputs)
+    def __init__(self, network: Network, point: Point, inputs: Sequence[int], slopes: bool) -> None:
+        network.move(point)
+        self.network, self.point, self.count = network, point, len(inputs)
         _, graph, self.owners = network.program(self.count)
         x = network.inputs[list(inputs)]
         self.tape: Tape = forward(graph, network.parameters, x, ring(()), slopes=slopes)
@@ -99,13 +100,16 @@ class Evaluation:
         #: shape (batch, inputs) or (batch, inputs, outputs)
         self.outputs: Array = outputs.reshape(network.batch, self.count, *network.output_shape)
 
-    def gradient(self, cotangent: Array) -> ParameterVector:
+    def gradient(self, cotangent: Array) -> Gradient:
         """``sum cotangent * outputs`` differentiated by the parameters."""
         flat = np.ascontiguousarray(cotangent.reshape(len(cotangent), -1))
-        return pull_back(self.tape, flat)[0].coefficient(())
+        # the parameters may have moved on since the values were worked out
+        self.network.move(self.point)
+        return pull_back(self.tape, flat)[0]
 
     def gradients(self) -> list[ParameterVector]:
         """The gradient of every output at every input, in the order of the outputs."""
+        self.network.move(self.point)
         width = int(np.prod(self.network.output_shape, dtype=int))
         found: list[list[ParameterVector]] = []
         for o in range(width):
@@ -161,18 +165,20 @@ class Network:
 
     def evaluate(self, point: Point, inputs: Sequence[int], slopes: bool = True) -> Evaluation:
         """The network at a point of parameter space."""
+        return Evaluation(self, point, inputs, slopes)
+
+    def move(self, point: Point) -> None:
+        """Give the parameters the values that they have at a point."""
         if point.scale != self.parameters.scale or point.displacement is not self.parameters.displacement:
             self.parameters.move(point.scale, point.displacement)
-        return Evaluation(self, inputs, slopes)
 
-    def gradient(self, point: Point, batch: Batch, bound: float, failure: Exception) -> Point:
+    def gradient(self, point: Point, batch: Batch, watch: Callable[[Array], Array]) -> Point:
         """The gradient of the weighted loss, times the rates, in the coordinates in which parameters move.
 
-        Raises ``failure`` where outputs exceed ``bound``.
+        ``watch`` is shown the outputs, and says which networks do not move any more.
         """
         found = self.evaluate(point, batch.inputs)
-        if not abs(found.outputs).max() <= bound:
-            raise failure
+        resting = watch(found.outputs)
         slopes = self.loss_gradient(found.outputs, self.targets[list(batch.inputs)])
         weights = batch.weights.reshape(*batch.weights.shape, *[1] * len(self.output_shape))
         moved = self.parameters.coordinates(found.gradient(slopes * weights))
@@ -180,6 +186,8 @@ class Network:
             moved = moved + point.displacement * self.weight_decay
         if self.rates:
             moved = moved.scaled(self.rates)
+        if resting.any():
+            moved = moved.without(resting)
         return Point(self.weight_decay * point.scale, moved)
 
 
@@ -208,15 +216,18 @@ class LinearSystem:
         self.loss_gradient, self.weight_decay = loss_gradient, weight_decay
         self._offset = np.zeros_like(start) if linear_start is None else start - linear_start
 
-    def gradient(self, point: Array, batch: Batch) -> Array:
-        """By how much the outputs fall per unit of learning rate."""
+    def gradient(self, point: Array, batch: Batch, resting: Array) -> Array:
+        """By how much the outputs fall per unit of learning rate; samples that rest do not move."""
         chosen = list(batch.inputs)
         slopes = self.loss_gradient(point[:, chosen], self.targets[chosen])
         cotangent = np.zeros((len(point), *self.targets.shape))
         weights = np.broadcast_to(batch.weights, (len(point), len(chosen)))
         cotangent[:, chosen] = slopes * weights.reshape(*weights.shape, *[1] * (slopes.ndim - 2))
         moved = np.matmul(self.kernel, cotangent.reshape(len(point), -1, 1))[:, :, 0].reshape(point.shape)
-        return np.asarray(moved + self.weight_decay * (point - self._offset) if self.weight_decay else moved)
+        if self.weight_decay:
+            moved += self.weight_decay * (point - self._offset)
+        moved[resting] = 0.0
+        return np.asarray(moved)
 
 
 def kernel(rows: Sequence[ParameterVector], columns: Sequence[ParameterVector], rates: Mapping[str, float]) -> Array:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from randtensor.dimensions import evaluate_shape
+from randtensor.programs.forward import product_factor
 from randtensor.programs.graph import Graph, Slot
 from randtensor.programs.parameters import LowRank, ParameterVector
+from randtensor.programs.reverse import Gradient
 from randtensor.quantity import Draw
 from randtensor.random_function import ParameterSpace
 from randtensor.revealed import DenseMatrix, RandomMatrix, RevealedGaussian
@@ -50,6 +52,21 @@ class Displacement:
         """Every parameter times a number of its own, by name."""
         return Displacement({slot: factors.get(slot[0], 1.0) * block for slot, block in self.blocks.items()})
 
+    def without(self, samples: Array) -> Displacement:
+        """Zero for the samples of a mask, whatever it was."""
+        blocks = {slot: np.array(block) for slot, block in self.blocks.items()}
+        for block in blocks.values():
+            block[samples] = 0.0
+        return Displacement(blocks)
+
+
+def _stacked(rows: list[Array]) -> Array:
+    """Rows of coordinates, shape (batch, k) with growing k, as one block."""
+    block = np.zeros((len(rows[0]), len(rows), max(row.shape[1] for row in rows)))
+    for i, row in enumerate(rows):
+        block[:, i, : row.shape[1]] = row
+    return block
+
 
 def _padded_sum(a: Array, b: Array) -> Array:
     if a.shape == b.shape:
@@ -81,8 +98,9 @@ class MovingParameters:
             value = draw.remember(
                 (space, slot), lambda slot=slot: _start(space, slot, graph, self.sizes, draw, vectors)
             )
-            self._start[slot] = value.entries if isinstance(value, DenseMatrix) else value
-        self._now: dict[Slot, Array | RandomMatrix] = dict(self._start)
+            self._start[slot] = _movable(value)
+        self._now: dict[Slot, Array | RandomMatrix] = {}
+        self.move(self.scale, self.displacement)
 
     @property
     def revealed(self) -> dict[Slot, tuple[int, int]]:
@@ -138,17 +156,40 @@ class MovingParameters:
             total += (np.vecdot(matrix.answer(block.right.copy()), block.left) * block.weights).sum(axis=1)
         return total
 
-    def coordinates(self, vector: ParameterVector) -> Displacement:
-        """A gradient in the coordinates in which parameters move."""
+    def coordinates(self, gradient: Gradient) -> Displacement:
+        """A gradient in the coordinates in which parameters move.
+
+        A revealed matrix was asked about every vector that its gradient is made of, and told their coordinates then;
+        only where nothing was pulled back through it are they worked out anew.
+        """
+        tape, vector = gradient.tape, gradient.coefficient(gradient.tape.ring.one)
         blocks: dict[Slot, Array] = dict(vector.arrays)
         for slot, block in vector.matrices.items():
             assert isinstance(block, LowRank)
             left, right, weights = block.left, block.right, block.weights
             start = self._start[slot]
             if isinstance(start, RevealedGaussian):
-                left, right = start.left_coordinates(left.copy()), start.right_coordinates(right.copy())
+                products = gradient.products[slot]
+                keys = [(position, side) for position in products for side in (True, False)]
+                if all(key in tape.located for key in keys):
+                    left, right = (_stacked([tape.located[i, side] for i in products]) for side in (True, False))
+                    # both questions were about vectors times the factor of the product, the gradient has it once
+                    weights = np.array([[1.0 / product_factor(tape, position) for position in products]])
+                else:
+                    left, right = start.left_coordinates(left.copy()), start.right_coordinates(right.copy())
             blocks[slot] = np.matmul((left * weights[:, :, None]).swapaxes(1, 2), right)
         return Displacement(blocks)
+
+
+def _movable(value: Array | RandomMatrix) -> Array | RevealedGaussian:
+    """A parameter as something that can move: only Gaussian matrices can without their entries."""
+    if isinstance(value, np.ndarray | RevealedGaussian):
+        return value
+    if isinstance(value, DenseMatrix):
+        return value.entries
+    columns = value.shape[1]
+    unit_vectors = np.broadcast_to(np.eye(columns), (value.batch, columns, columns)).copy()
+    return value.answer(unit_vectors).swapaxes(1, 2)
 
 
 def _start(

@@ -57,6 +57,9 @@ class Tape:
     directions: Sequence[ParameterVector]
     values: list[Polynomial] = field(default_factory=list)
     slopes: dict[int, Polynomial] = field(default_factory=dict)
+    #: for products with matrices that tell them, the coordinates of the vectors asked about, of those with the
+    #: transpose under True
+    located: dict[tuple[int, bool], Array] = field(default_factory=dict)
 
     @property
     def output(self) -> Polynomial:
@@ -213,8 +216,11 @@ def matrix_products(
         block = stack_rows([vectors[i][m] for i, m in asked], batch, [factors[i] for i, _ in asked])
         matrix = tape.source.matrix(slot)
         answers = matrix.answer_transposed(block) if transposed else matrix.answer(block)
+        located = matrix.located
         for row, (i, m) in enumerate(asked):
             results[i][m] = answers[:, row]
+            if located is not None and m == ring.one:
+                tape.located[i, transposed] = located[:, row]
     for direction, moved in zip(tape.directions, moves, strict=True):
         delta = direction.matrices.get(slot)
         if delta is not None and moved:

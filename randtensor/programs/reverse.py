@@ -32,6 +32,8 @@ class Gradient:
     arrays: dict[Slot, Polynomial] = field(default_factory=dict)
     #: per matrix, pairs (left, right) whose outer products sum to the gradient
     matrices: dict[Slot, list[tuple[Polynomial, Polynomial]]] = field(default_factory=dict)
+    #: per matrix, the products that these pairs belong to
+    products: dict[Slot, list[int]] = field(default_factory=dict)
     #: per matrix product, the adjoint of its argument, kept so that a longer evaluation need not ask again
     pulled_back: dict[int, Polynomial] = field(default_factory=dict)
 
@@ -182,6 +184,7 @@ def _propagate_products(
         factor = product_factor(tape, position)
         weighted = adjoint if factor == 1.0 else {m: factor * z for m, z in adjoint.items()}
         pairs.append((value, weighted) if transposed else (weighted, value))
+        gradient.products.setdefault(slot, []).append(position)
     pulled = [position for position in positions if graph.nodes[graph.nodes[position].arguments[0]].trainable]
     if not pulled:
         return

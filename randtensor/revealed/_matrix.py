@@ -32,6 +32,9 @@ class RandomMatrix(ABC):
     too, and the operators ``W @ x`` and ``W.T @ u`` act on vectors or, column by column, on matrices.
     """
 
+    #: coordinates of the vectors of the last question in the bases of those met so far, where they are kept
+    located: Array | None = None
+
     __array_ufunc__ = None  # arrays on the left of @ defer to __rmatmul__
 
     def __init__(self, shape: tuple[int, int], batch: int = 1) -> None:

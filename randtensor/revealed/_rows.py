@@ -10,8 +10,11 @@ import numpy as np
 
 Array = np.ndarray
 
-#: Columns per panel: a dozen rows of this many float64 fit a 2 MiB cache.
-PANEL = 2**14
+#: Entries per panel: this many float64 fit a 2 MiB cache beside what is computed from them.
+PANEL = 2**17
+
+#: Most and fewest columns per panel: more gain nothing, with fewer a call costs more than its arithmetic.
+MOST_COLUMNS, FEWEST_COLUMNS = 2**14, 2**10
 
 #: A residual below this multiple of the vector's length counts as rounding noise.
 DEPENDENT = 1e-12
@@ -23,35 +26,53 @@ ROUNDING = 4e-16
 LOSS = 1e-13
 
 
+def panel_columns(rows: int) -> int:
+    """Columns per panel for products that read this many rows."""
+    return min(max(PANEL // max(rows, 1), FEWEST_COLUMNS), MOST_COLUMNS)
+
+
 def inner(left: Array, right: Array) -> Array:
     """All inner products of rows: shapes (B, r, n) and (B, k, n) give (B, r, k)."""
-    length = left.shape[-1]
+    length, step = left.shape[-1], panel_columns(right.shape[1])
     transposed = right.swapaxes(-1, -2)
-    if length <= PANEL:
+    if length <= step:
         return np.asarray(np.matmul(left, transposed))
     total = np.zeros((left.shape[0], left.shape[1], right.shape[1]))
-    for start in range(0, length, PANEL):
-        stop = start + PANEL
+    for start in range(0, length, step):
+        stop = start + step
         total += np.matmul(left[..., start:stop], transposed[:, start:stop])
     return total
 
 
 def combine(coefficients: Array, rows: Array, out: Array | None = None) -> Array:
     """Linear combinations of rows: shapes (B, r, k) and (B, k, n) give (B, r, n)."""
-    length = rows.shape[-1]
+    length, step = rows.shape[-1], panel_columns(rows.shape[1])
     if out is None:
         out = np.empty((coefficients.shape[0], coefficients.shape[1], length))
-    for start in range(0, length, PANEL):
-        stop = start + PANEL
+    for start in range(0, length, step):
+        stop = start + step
         np.matmul(coefficients, rows[..., start:stop], out=out[..., start:stop])
     return out
 
 
 def add_combination(target: Array, coefficients: Array, rows: Array) -> None:
     """``target += coefficients @ rows`` in place."""
-    for start in range(0, rows.shape[-1], PANEL):
-        stop = start + PANEL
+    step = panel_columns(rows.shape[1])
+    for start in range(0, rows.shape[-1], step):
+        stop = start + step
         target[..., start:stop] += np.matmul(coefficients, rows[..., start:stop])
+
+
+def remove_and_overlap(vectors: Array, coefficients: Array, rows: Array) -> Array:
+    """``vectors -= coefficients @ rows`` in place, and what is then left along the rows, in one pass over memory."""
+    step, transposed = panel_columns(rows.shape[1]), rows.swapaxes(-1, -2)
+    left = np.zeros(coefficients.shape)
+    for start in range(0, rows.shape[-1], step):
+        stop = start + step
+        panel = vectors[..., start:stop]
+        panel -= np.matmul(coefficients, rows[..., start:stop])
+        left += np.matmul(panel, transposed[:, start:stop])
+    return left
 
 
 def row_norms(rows: Array) -> Array:
@@ -139,14 +160,20 @@ def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
     old = basis.count
     lengths = row_norms(vectors)
     coefficients = np.zeros((batch, count, old + count))
-    _project(vectors, basis.rows, coefficients[:, :, :old])
+    known, leftover = basis.rows, np.zeros((batch, count, 0))
+    if old:
+        overlap = inner(vectors, known)
+        leftover = remove_and_overlap(vectors, overlap, known)
+        coefficients[:, :, :old] = overlap
     # What one pass leaves along the basis is its loss of orthogonality times the part removed, and rounding. Relative
     # to a residual shorter than that part it compounds from vector to vector: a rule that looked at the cancellation
     # of each vector alone would lose the orthogonality of a Krylov space exponentially.
     rest = row_norms(vectors)
     left = basis.loss[:, None] * row_norms(coefficients) + ROUNDING * lengths
     if (left > LOSS * rest)[rest > DEPENDENT * lengths].any():
-        _project(vectors, basis.rows, coefficients[:, :, :old])
+        if old:
+            add_combination(vectors, -leftover, known)
+            coefficients[:, :, :old] += leftover
         left = basis.loss[:, None] * left + ROUNDING * rest
         rest = row_norms(vectors)
     alive = []

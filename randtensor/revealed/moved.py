@@ -22,24 +22,26 @@ class MovedGaussian(RandomMatrix):
     ----------
     base : W; shared, and revealed further by questions to this matrix.
     scale : of W.
-    core : C, shape (batch, left, right), with no more rows and columns than P and Q have; missing ones count as zero.
+    core : C, shape (batch, left, right), in the bases as far as they go: missing rows and columns count as zero, and
+        those beyond the bases are left out.
     """
 
     def __init__(self, base: RevealedGaussian, scale: float, core: Array) -> None:
         super().__init__(base.shape, base.batch)
-        self.base, self.scale, self.core = base, scale, core
+        right, left = base.revealed
+        self.base, self.scale, self.core = base, scale, core[:, :left, :right]
 
     @property
     def revealed(self) -> tuple[int, int]:
         return self.base.revealed
 
     def answer(self, vectors: Array) -> Array:
-        coordinates = self.base.right_coordinates(vectors)
+        self.located = coordinates = self.base.right_coordinates(vectors)
         images = self.base.right[1]
         return self._moved(coordinates, images, self.core.swapaxes(1, 2), self.base.left[0])
 
     def answer_transposed(self, vectors: Array) -> Array:
-        coordinates = self.base.left_coordinates(vectors)
+        self.located = coordinates = self.base.left_coordinates(vectors)
         images = self.base.left[1]
         return self._moved(coordinates, images, self.core, self.base.right[0])
 

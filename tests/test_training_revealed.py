@@ -1,0 +1,206 @@
+"""Training with revealed matrices is training with dense ones: on given matrices to rounding, on random ones in law.
+
+Statistical tests run on drawn, fixed seeds. Each comparison fails by chance with probability below ``FALSE_FAILURE``;
+the file makes fewer than 40, so below 1e-6 in total.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import randtensor as rt
+from estimators import Training, TrainingQuantity, train
+from randtensor.random_function import ParameterSpace, RandomFunction
+from randtensor.revealed import RevealedGaussian
+from randtensor.revealed._rows import extend_basis
+from randtensor.revealed.moved import MovedGaussian
+from randtensor.tensors.gaussian import Gaussian
+
+FALSE_FAILURE = 2.5e-8
+RNG = np.random.default_rng(77)
+X, y, TEST = RNG.standard_normal((3, 2)), RNG.standard_normal(3), RNG.standard_normal((1, 2))
+n = rt.Scale("n")
+
+
+class GivenMatrix(RevealedGaussian):
+    """Matrices that are known, and yet are revealed: a new direction has the image that they give it."""
+
+    def __init__(self, entries):
+        super().__init__(entries.shape[1:], batch=len(entries))
+        self.entries = entries
+
+    def _coordinates(self, vectors, basis, images, dual, dual_images):
+        coefficients, alive = extend_basis(basis, vectors)
+        fresh = alive.shape[1]
+        if fresh:
+            entries = self.entries.swapaxes(1, 2) if basis is self._right else self.entries
+            images.reserve(fresh)[...] = basis.rows[:, basis.count - fresh :] @ entries
+        return coefficients
+
+
+class GivenTensor(Gaussian):
+    """Sample k of a block has matrix k of a list, again and again."""
+
+    def __init__(self, entries):
+        super().__init__(entries.shape[1:], 1.0, dense=False)
+        self.entries = entries
+
+    @property
+    def fingerprint(self):
+        return f"given{self.entries.shape}{self.entries.ravel()[:3]}"
+
+    def matrix(self, shape, batch, sizes, generator):
+        return GivenMatrix(self.entries[np.arange(batch) % len(self.entries)])
+
+
+def networks(f, width, samples, square):
+    """One function over revealed matrices, and over dense ones for each sample."""
+    sizes = {"n": width}
+    arrays, tensors = {}, {}
+    for name, tensor in f.space.tensors.items():
+        shape = tuple(width if str(d) == "n" else d for d in tensor.dimensions)
+        arrays[name] = RNG.standard_normal((samples, *shape))
+        if name not in square:
+            arrays[name][:] = arrays[name][0]
+        tensors[name] = GivenTensor(arrays[name]) if name in square else rt.fixed(arrays[name][0])
+    revealed = RandomFunction(f.forward, ParameterSpace(tensors, sizes), f.name)
+    return revealed, [f.at(**{name: array[k] for name, array in arrays.items()}) for k in range(samples)]
+
+
+RULES = {
+    "descent": {"learning_rate": 0.5},
+    "momentum": {"learning_rate": 0.2, "momentum": 0.9},
+    "nesterov": {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True},
+    "weight decay": {"learning_rate": 0.2, "momentum": 0.5, "dampening": 0.1, "weight_decay": 0.3},
+    "cyclic": {"learning_rate": 0.3, "batch": "cyclic"},
+    "rates": {"learning_rate": 0.3, "rates": {"W2": 2.0, "v": 0.0}},
+    "entropy": {"learning_rate": 0.5, "loss": "cross-entropy"},
+    "flow": {"learning_rate": 0.5, "flow": True, "tolerance": 1e-11},
+    "decaying flow": {"learning_rate": 0.5, "flow": True, "weight_decay": 0.2, "tolerance": 1e-11},
+}
+OBSERVED = ["outputs", "loss", "linear_outputs", "kernel", "gradient_change", "feature_change", "second_correlation"]
+
+
+@pytest.mark.parametrize("width", [4, 100])
+@pytest.mark.parametrize("rule", RULES)
+def test_given_matrices_train_alike(rule, width):
+    """Narrow ones are known altogether after a few steps; the bases of wide ones grow until the end."""
+    options = RULES[rule]
+    f = rt.networks.mlp(2, n, 3)
+    steps = 2 if "flow" in rule else 30
+    targets = y > 0 if rule == "entropy" else y
+    revealed, dense = networks(f, width, 2, ("W2", "W3"))
+    common = {"steps": steps, "test": TEST, "observe": OBSERVED, "record": [0, 1, steps // 2, steps], **options}
+    run = train(revealed, X, targets, samples=2, **common)
+    for k, each in enumerate(dense):
+        expected = train(each, X, targets, **common)
+        for name in OBSERVED:
+            np.testing.assert_allclose(run[name][k], expected[name][0], rtol=1e-9, atol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize("width", [3, 40])
+def test_a_matrix_that_acts_both_ways_trains_alike(width):
+    @rt.program(U=rt.gaussian(n, 2), W=rt.gaussian(n, n), v=rt.gaussian(n))
+    def f(p, x):
+        h = rt.tanh(p.U @ x)
+        return p.v @ rt.tanh(p.W.T @ rt.tanh(p.W @ h / n**0.5) / n**0.5 + p.W @ h / n**0.5) / n**0.5
+
+    revealed, dense = networks(f, width, 2, ("W",))
+    common = {"steps": 25, "learning_rate": 0.3, "momentum": 0.8, "observe": ["outputs", "kernel", "parameter_motion"]}
+    run = train(revealed, X, y, samples=2, **common)
+    for k, each in enumerate(dense):
+        expected = train(each, X, y, **common)
+        for name in common["observe"]:
+            np.testing.assert_allclose(run[name][k], expected[name][0], rtol=1e-9, atol=1e-10, err_msg=name)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 9), st.integers(1, 9), st.sampled_from([1.0, 0.9, -2.0, 0.0]))
+@settings(max_examples=25)
+def test_moved_matrices_are_linear_maps(seed, rows, columns, scale):
+    rng = np.random.default_rng(seed)
+    base = RevealedGaussian((rows, columns), batch=2, rng=seed)
+    for _ in range(rng.integers(1, 4)):
+        base.apply(rng.standard_normal((2, 1, columns)))
+        base.apply_transposed(rng.standard_normal((2, 1, rows)))
+    right, left = base.revealed
+    core = rng.standard_normal((2, rng.integers(0, left + 3), rng.integers(0, right + 3)))
+    moved = MovedGaussian(base, scale, core)
+    x, u = rng.standard_normal((2, 3, columns)), rng.standard_normal((2, 4, rows))
+    images, pulled = moved.apply(x), moved.apply_transposed(u)
+    np.testing.assert_allclose(np.matmul(u, images.swapaxes(1, 2)), np.matmul(pulled, x.swapaxes(1, 2)), atol=1e-10)
+    # it is scale * W + P^T C Q with W as its questions left it
+    core = core[:, :left, :right]
+    P, Q = base.left[0][:, : core.shape[1]], base.right[0][:, : core.shape[2]]
+    shift = np.matmul(np.matmul(P.swapaxes(1, 2), core), Q)
+    expected = scale * base.apply(x) + np.matmul(x, shift.swapaxes(1, 2))
+    np.testing.assert_allclose(images, expected, atol=1e-10)
+    # the way back
+    back = MovedGaussian(base, 1.0, np.zeros_like(core))
+    np.testing.assert_allclose(back.apply(x), base.apply(x), atol=1e-12)
+
+
+def drawn(quantities, width, size, seed):
+    """Independent samples of several observables of the same networks."""
+    joint = rt.combine(lambda *values: np.stack(values, axis=-1), *quantities, name="joint")
+    joint.shape = (len(quantities),)
+    return joint.sample(width, size=size, rng=seed).T
+
+
+LARGE = pytest.param(64, 8000, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("width", "size"), [(12, 1500), (32, 500), (64, 200), LARGE])
+def test_trained_networks_have_the_law_of_dense_ones(width, size):
+    samples = []
+    for seed, dense in ((1, True), (2, False)):
+        f = rt.networks.mlp(2, n, 2, dense=dense)
+        training = Training(f, X, y, learning_rate=0.8, steps=10, test=TEST)
+        samples.append(
+            drawn(
+                [
+                    TrainingQuantity(training, "outputs", at=[0], reduce=None),
+                    TrainingQuantity(training, "outputs", at="test", reduce=None),
+                    TrainingQuantity(training, "loss", reduce=None),
+                    TrainingQuantity(training, "kernel_change", reduce="mean"),
+                    TrainingQuantity(training, "linearization_error", at="test", reduce=None),
+                ],
+                width, size, seed,
+            )
+        )  # fmt: skip
+    for a, b in zip(*samples, strict=True):
+        assert stats.ks_2samp(a, b).pvalue > FALSE_FAILURE
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_many_steps_of_narrow_networks(width):
+    """The trajectory fills the whole space long before its end."""
+    samples = []
+    for seed, dense in ((3, True), (4, False)):
+        f = rt.networks.mlp(2, n, 2, biases=0.5, dense=dense)
+        training = Training(f, X, y, learning_rate=0.3, steps=40, momentum=0.5)
+        quantities = [TrainingQuantity(training, name, reduce=how) for name, how in
+                      (("outputs", "mean"), ("loss", None), ("kernel_change", "mean"))]  # fmt: skip
+        samples.append(drawn(quantities, width, 2000, seed))
+    for a, b in zip(*samples, strict=True):
+        assert np.isfinite(a).all() and np.isfinite(b).all()
+        assert stats.ks_2samp(a, b).pvalue > FALSE_FAILURE
+
+
+@pytest.mark.slow
+def test_revealed_flow_has_the_law_of_dense_flow():
+    samples = []
+    for seed, dense in ((5, True), (6, False)):
+        f = rt.networks.mlp(2, n, 2, dense=dense)
+        training = Training(f, X, y, flow=True, learning_rate=3.0, tolerance=1e-5)
+        samples.append(drawn([TrainingQuantity(training, "outputs", reduce="mean")], 24, 1500, seed))
+    assert stats.ks_2samp(samples[0][0], samples[1][0]).pvalue > FALSE_FAILURE
+
+
+def test_a_wide_network_takes_room_linear_in_its_width():
+    f = rt.networks.mlp(2, n, 2)
+    run = train(f, X, y, n=2**15, learning_rate=0.5, steps=10, rng=0)
+    assert run.diverged.tolist() == [-1] and 0 < abs(run.linearization_error[0, -1]).max() < 1e-2

@@ -118,7 +118,11 @@ def _experiment(suite: str, claim: Claim, rng: int) -> Experiment | None:
         else:
             pools[size] = draws * (wanted / value)
     made = replace(
-        claim, quantity=Pool(claim.label, claim.axis, pools), n=sizes, samples=list(claim.counts), predicted=claim.predicted
+        claim,
+        quantity=Pool(claim.label, claim.axis, pools),
+        n=sizes,
+        samples=list(claim.counts),
+        predicted=claim.predicted,
     )
     return Experiment(suite, Experiment(suite, made).predicting(exponent))
 

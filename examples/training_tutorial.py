@@ -38,7 +38,11 @@ for step in (0, 5, 10, 20):
 # %%
 c02 = rt.correlation(f, 0, 2, X[0], X[0])
 print(c02.order())
-print(estimators.scaling(c02, statistic="L1", n=[256, 1024, 4096], samples=[2000, 1000, 500], correction=1.0, rng=0))
+print(
+    estimators.scaling(
+        c02, statistic="L1", n=[64, 256, 1024, 4096], samples=[8000, 4000, 2000, 1000], correction=1.0, rng=0
+    )
+)
 
 # %% [markdown]
 # **The rate after twenty steps.** The departure has heavy tails over networks, so the mean of its size is a better

@@ -171,7 +171,7 @@ def test_above_the_stability_threshold(activation, options):
 
 def test_each_network_diverges_for_itself():
     """Networks that are trained side by side do not know of each other."""
-    f = rt.networks.mlp(2, n, 2, "relu")
+    f = rt.networks.deep_linear(2, n, 2)
     training = Training(f, X, Y, learning_rate=8.0, steps=40)
     run = train(training, n=4, samples=300, rng=0, observe=["outputs", "kernel"])
     wild = run.diverged >= 0

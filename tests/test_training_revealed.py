@@ -14,6 +14,7 @@ from scipy import stats
 
 import randtensor as rt
 from estimators import Training, TrainingQuantity, train
+from estimators.training import specification
 from randtensor.random_function import ParameterSpace, RandomFunction
 from randtensor.revealed import RevealedGaussian
 from randtensor.revealed._rows import extend_basis
@@ -87,8 +88,11 @@ OBSERVED = ["outputs", "loss", "linear_outputs", "kernel", "gradient_change", "f
 
 @pytest.mark.parametrize("width", [4, 100])
 @pytest.mark.parametrize("rule", RULES)
-def test_given_matrices_train_alike(rule, width):
+def test_given_matrices_train_alike(rule, width, monkeypatch):
     """Narrow ones are known altogether after a few steps; the bases of wide ones grow until the end."""
+    if width < 10:
+        # fewer networks side by side than are worth while in earnest
+        monkeypatch.setattr(specification, "BLOCK_ENTRIES", 2**9)
     options = RULES[rule]
     f = rt.networks.mlp(2, n, 3)
     steps = 2 if "flow" in rule else 30
@@ -103,7 +107,9 @@ def test_given_matrices_train_alike(rule, width):
 
 
 @pytest.mark.parametrize("width", [3, 40])
-def test_a_matrix_that_acts_both_ways_trains_alike(width):
+def test_a_matrix_that_acts_both_ways_trains_alike(width, monkeypatch):
+    monkeypatch.setattr(specification, "BLOCK_ENTRIES", 2**14)
+
     @rt.program(U=rt.gaussian(n, 2), W=rt.gaussian(n, n), v=rt.gaussian(n))
     def f(p, x):
         h = rt.tanh(p.U @ x)
@@ -116,6 +122,16 @@ def test_a_matrix_that_acts_both_ways_trains_alike(width):
         expected = train(each, X, y, **common)
         for name in common["observe"]:
             np.testing.assert_allclose(run[name][k], expected[name][0], rtol=1e-9, atol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-12, 0.5])
+def test_branches_of_any_weight_train_alike(scale):
+    """A product that counts for nothing moves nothing."""
+    revealed, dense = networks(rt.networks.resnet(2, n, 2, residual_scale=scale), 20, 1, ("W1", "W2"))
+    common = {"steps": 5, "learning_rate": 0.3, "observe": ["outputs", "kernel", "parameter_motion"]}
+    run, expected = train(revealed, X, y, **common), train(dense[0], X, y, **common)
+    for name in common["observe"]:
+        np.testing.assert_allclose(run[name], expected[name], rtol=1e-9, atol=1e-10, err_msg=name)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 9), st.integers(1, 9), st.sampled_from([1.0, 0.9, -2.0, 0.0]))

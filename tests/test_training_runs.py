@@ -193,6 +193,22 @@ def test_figures(axes):
         RUN.plot("loss", axes="polar")
 
 
+def test_sizes_are_those_of_the_scales():
+    assert train(rt.networks.mlp(2, 16, 2), X, Y, steps=1, rng=0).sizes == {}
+    m = rt.Scale("m")
+    two = Training(rt.networks.mlp(2, [n, m], 2), X, Y, learning_rate=0.1 * m**-1)
+    run = train(two, n={n: 200, m: 300}, rng=0)
+    assert run.sizes == {"m": 300, "n": 200} and "2 records" in repr(run)
+    rate_only = train(F.at(W1=np.ones((4, 2)), W2=np.eye(4), v=np.ones(4)), X, Y, learning_rate=n**-0.5)
+    assert rate_only.sizes == {}
+
+
+def test_inputs_may_be_numbers():
+    f = rt.program(a=rt.gaussian(n), v=rt.gaussian(n))(lambda p, x: p.v @ rt.tanh(p.a * x) / n**0.5)
+    run = train(f, [0.5, -1.0, 2.0], Y, n=50, steps=20, learning_rate=1.0, samples=5, rng=0)
+    assert run.outputs.shape == (5, 21, 3) and (run.loss[:, -1] < run.loss[:, 0]).all()
+
+
 def test_snapshots_are_in_order():
     draw = Draw({"n": 8}, 2, np.random.default_rng(0))
     steps = [snapshot.step for snapshot in TRAINING.snapshots(draw, [5, 0, 3], [], Divergence(2))]

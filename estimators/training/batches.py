@@ -37,6 +37,10 @@ class Batches:
     reduction : "mean" or "sum" over the inputs of a batch.
     samples : number of samples in the block.
     generator : of the orders.
+
+    >>> batches = Batches("cyclic", 3, "mean", 1, np.random.default_rng(0))
+    >>> [batches(step).inputs for step in range(4)]
+    [(0,), (1,), (2,), (0,)]
     """
 
     def __init__(

@@ -27,6 +27,11 @@ class Divergence:
     ----------
     steps : the step at which each network diverged, or -1.
     subjects : number of what diverged, in the order of ``SUBJECTS``.
+
+    >>> divergence = Divergence(2)
+    >>> divergence.start(np.array([[1.0], [2.0]]), np.array([0.5]))
+    >>> divergence.check(np.array([[3.0], [1e9]]), step=7).tolist(), divergence.steps.tolist()
+    ([False, True], [-1, 7])
     """
 
     def __init__(self, samples: int) -> None:

@@ -27,6 +27,17 @@ class Observable:
     needs : "linear" or "limit" where the observable compares with such a reference.
     text : one line about it.
     input_axes : axes of the result that run over the inputs (or over inputs times outputs).
+
+    Examples
+    --------
+    The features of the last layer alone:
+
+    >>> import estimators, randtensor as rt
+    >>> last = Observable("last layer", lambda snapshot: snapshot.feature_change[:, -1], input_axes=(1,))
+    >>> f = rt.networks.mlp(inputs=1, width=rt.Scale("n"), hidden_layers=2)
+    >>> run = estimators.train(f, [[1.0], [-1.0]], [0.5, 1.0], steps=3, n=32, observe=[last], rng=0)
+    >>> run["last layer"].shape
+    (1, 4, 2)
     """
 
     name: str

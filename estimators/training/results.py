@@ -39,9 +39,10 @@ class TrainingRun:
 
     Examples
     --------
-    >>> import json, randtensor as rt
+    >>> import json, estimators, randtensor as rt
     >>> f = rt.networks.two_layer(inputs=1, width=rt.Scale("n"))
-    >>> run = train(f, [[1.0], [-0.5]], [1.0, 0.5], learning_rate=0.5, steps=4, n=64, samples=10, rng=0)
+    >>> X, y = [[1.0], [-0.5]], [1.0, 0.5]
+    >>> run = estimators.train(f, X, y, learning_rate=0.5, steps=4, n=64, samples=10, rng=0)
     >>> run
     <TrainingRun: training of mlp, 10 networks at n = 64, 5 records up to step 4: outputs, loss, linear_outputs, ...>
     >>> again = TrainingRun.from_dict(json.loads(json.dumps(run.to_dict())))

@@ -37,6 +37,12 @@ class Descent:
     With g the gradient of the loss plus ``weight_decay`` times the parameters: ``v <- momentum v + (1 - dampening) g``
     (``v = g`` in the first step), ``parameters <- parameters - learning_rate v``; with Nesterov's look-ahead v is
     replaced by ``g + momentum v`` in the last formula.
+
+    >>> rule = Descent(learning_rate=0.5, momentum=0.9)
+    >>> point, velocity = rule.advance(np.array([1.0]), None, lambda x: x)
+    >>> point, velocity = rule.advance(point, velocity, lambda x: x)
+    >>> float(point[0].round(6))
+    -0.2
     """
 
     learning_rate: float
@@ -79,6 +85,10 @@ class Flow:
     Raises
     ------
     FlowError : from ``advance``, where the flow ends.
+
+    >>> point, _ = Flow(learning_rate=1.0).advance(np.array([1.0]), None, lambda x: x)
+    >>> bool(abs(point[0] - np.exp(-1.0)) < 1e-8)
+    True
     """
 
     learning_rate: float

@@ -35,6 +35,16 @@ class Snapshot:
     linear : values of the linearisation, which starts from the same parameters.
     limit : values of a network of infinite width that starts from the same outputs, or None.
     initial : the snapshot of step 0.
+
+    Examples
+    --------
+    What ``observe=`` of `estimators.train` is shown:
+
+    >>> import estimators, randtensor as rt
+    >>> f = rt.networks.two_layer(inputs=1, width=rt.Scale("n"))
+    >>> seen = {"alignment": lambda s: s.gradients[0].dot(s.initial.gradients[0])}
+    >>> estimators.train(f, [[1.0]], [2.0], steps=3, n=64, samples=5, observe=seen, rng=0).alignment.shape
+    (5, 4)
     """
 
     network: Network

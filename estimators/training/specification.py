@@ -30,6 +30,9 @@ Array = np.ndarray
 #: Directions of a matrix that a trajectory reveals before it stays in their span: smaller matrices are drawn whole.
 TYPICAL_DIRECTIONS = 160
 
+#: Parameters of the networks that are trained side by side: more would leave the cache.
+BLOCK_ENTRIES = 2**18
+
 #: At these sizes a learning rate that depends on them is tried out.
 TYPICAL_SIZE = 1024
 
@@ -195,7 +198,7 @@ class Training:
             shape = evaluate_shape(tensor.dimensions, everything)
             small = len(shape) < 2 or min(shape[-2:]) <= self._vectors
             entries += prod(shape) if small else prod(shape[:-2]) * sum(shape[-2:]) * self._vectors
-        return int(np.clip(2**17 // max(entries, 1), 1, 2048))
+        return int(np.clip(BLOCK_ENTRIES // max(entries, 1), 1, 2048))
 
     @property
     def _vectors(self) -> int:

@@ -33,6 +33,11 @@ class Displacement:
 
     Two blocks of one slot may differ in their last two axes where the bases have grown in between: the new coordinates
     of the older one are zero.
+
+    >>> import numpy as np
+    >>> step = Displacement({("v", ()): np.ones((1, 3))})
+    >>> (step + step * -0.5).blocks["v", ()].tolist()
+    [[0.5, 0.5, 0.5]]
     """
 
     blocks: Mapping[Slot, Array] = field(default_factory=dict)
@@ -170,11 +175,12 @@ class MovingParameters:
             start = self._start[slot]
             if isinstance(start, RevealedGaussian):
                 products = gradient.products[slot]
+                factors = np.array([[product_factor(tape, position) for position in products]])
                 keys = [(position, side) for position in products for side in (True, False)]
-                if all(key in tape.located for key in keys):
+                if factors.all() and all(key in tape.located for key in keys):
                     left, right = (_stacked([tape.located[i, side] for i in products]) for side in (True, False))
                     # both questions were about vectors times the factor of the product, the gradient has it once
-                    weights = np.array([[1.0 / product_factor(tape, position) for position in products]])
+                    weights = 1.0 / factors
                 else:
                     left, right = start.left_coordinates(left.copy()), start.right_coordinates(right.copy())
             blocks[slot] = np.matmul((left * weights[:, :, None]).swapaxes(1, 2), right)

@@ -13,7 +13,13 @@ __all__ = ["many_inputs", "owners"]
 
 
 def many_inputs(function: RandomFunction, shape: tuple[int, ...], count: int) -> RandomFunction:
-    """The function of a stack of ``count`` inputs of one shape, whose output lists the outputs at each in turn."""
+    """The function of a stack of ``count`` inputs of one shape, whose output lists the outputs at each in turn.
+
+    >>> import randtensor as rt
+    >>> f = rt.networks.two_layer(inputs=2, width=rt.Scale("n"))
+    >>> many_inputs(f, (2,), 3)([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]).sample(16, rng=0).shape
+    (1, 3)
+    """
     from randtensor.random_function import RandomFunction
 
     outputs, forward = function.outputs(shape), function.forward

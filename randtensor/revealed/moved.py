@@ -24,6 +24,15 @@ class MovedGaussian(RandomMatrix):
     scale : of W.
     core : C, shape (batch, left, right), in the bases as far as they go: missing rows and columns count as zero, and
         those beyond the bases are left out.
+
+    Examples
+    --------
+    >>> W = RevealedGaussian((4, 4), rng=0)
+    >>> x, u = np.eye(4)[:2]
+    >>> before, _ = W @ x, W.T @ u
+    >>> moved = MovedGaussian(W, 1.0, np.array([[[3.0]]]))
+    >>> (moved @ x - before).round(12).tolist()
+    [0.0, 3.0, 0.0, 0.0]
     """
 
     def __init__(self, base: RevealedGaussian, scale: float, core: Array) -> None:

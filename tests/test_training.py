@@ -12,17 +12,27 @@ from hypothesis import strategies as st
 import estimators
 import randtensor as rt
 from estimators import Loss, Training, train
+from estimators.training import specification
 from estimators.training.divergence import Divergence
 from tests.dense_training import CASES, WIDTH, Dense, batch_weights, descend
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
-QUARTIC = Loss("quartic", lambda F, y: (F - y) ** 4 / 4, lambda F, y: (F - y) ** 3)
-QUARTIC_OF_VECTORS = Loss("quartic", lambda F, y: ((F - y) ** 4 / 4).sum(axis=-1), lambda F, y: (F - y) ** 3)
+LOG_COSH = Loss("log-cosh", lambda F, y: np.log(np.cosh(F - y)), lambda F, y: np.tanh(F - y))
+LOG_COSH_OF_VECTORS = Loss("log-cosh", lambda F, y: np.log(np.cosh(F - y)).sum(axis=-1), lambda F, y: np.tanh(F - y))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_blocks():
+    """A few networks side by side, where in earnest there would be thousands of such narrow ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(specification, "BLOCK_ENTRIES", 2**10)
+        yield
+
 
 #: the library's loss and what it is called in the reference, for scalar and for vector outputs
 CHOICES = {
-    None: {"squared": "squared", "cross-entropy": "logistic", QUARTIC: "quartic"},
-    2: {"squared": "squared", "cross-entropy": "softmax", QUARTIC_OF_VECTORS: "quartic"},
+    None: {"squared": "squared", "cross-entropy": "logistic", LOG_COSH: "log-cosh"},
+    2: {"squared": "squared", "cross-entropy": "softmax", LOG_COSH_OF_VECTORS: "log-cosh"},
 }
 
 
@@ -39,7 +49,7 @@ def trainings(draw):
     momentum = draw(st.sampled_from([0.0, 0.0, 0.5, 0.9]))
     nesterov = momentum > 0 and draw(st.booleans())
     rule = {
-        "learning_rate": draw(st.sampled_from([0.01, 0.1, 0.3])),
+        "learning_rate": draw(st.sampled_from([0.01, 0.05, 0.2])),
         "momentum": momentum,
         "nesterov": nesterov,
         "dampening": 0.3 if momentum and not nesterov and draw(st.booleans()) else 0.0,
@@ -54,7 +64,7 @@ def trainings(draw):
 
 
 @given(trainings())
-@settings(max_examples=12)
+@settings(max_examples=20)
 def test_descent_is_that_of_a_dense_network(choice):
     name, seed, X, y, loss, rule, batch, reduction = choice
     case = CASES[name]
@@ -68,7 +78,11 @@ def test_descent_is_that_of_a_dense_network(choice):
     weights = batch_weights(batch, len(X), 6, reduction)
     path = dense.path(X, np.asarray(y, dtype=float), weights, loss=CHOICES[case.outputs][loss], **rule)
     expected = np.array([dense.outputs(theta, points) for theta in path])
-    np.testing.assert_allclose(run.outputs[0], expected, **CLOSE)
+    # a run may well be unstable: then it ends where the reference is out of all bounds, and errors grow with it
+    kept = len(run.steps)
+    assert kept == 7 or abs(expected[kept]).max() > 1e6
+    for mine, other in zip(run.outputs[0], expected[:kept], strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-10 * max(1.0, abs(other).max()))
 
 
 def test_the_loss_is_the_mean_over_training_inputs():
@@ -87,7 +101,7 @@ def test_the_loss_is_the_mean_over_training_inputs():
 @pytest.mark.parametrize("batch", [2, 3])
 def test_mini_batches_are_disjoint_within_an_epoch(batch):
     """Which inputs a step saw is found by trying all; each step is exact for one choice only."""
-    case, count, steps = CASES["mlp"], 7, 9
+    case, count, steps = CASES["mlp"], 6, 6
     arrays = case.parameters(5)
     X, y = case.data(5, count)
     options = {"learning_rate": 0.3, "momentum": 0.5}

@@ -9,7 +9,7 @@ import pytest
 
 import randtensor as rt
 from estimators import Loss, Training, TrainingQuantity, train
-from estimators.training import OBSERVABLES, Observable
+from estimators.training import OBSERVABLES, Observable, specification
 from randtensor.errors import InputError, ShapeError
 
 n = rt.Scale("n")
@@ -17,6 +17,15 @@ F = rt.networks.mlp(2, n, 2)
 VECTOR = rt.networks.mlp(2, n, 2, outputs=3)
 X, Y = np.array([[1.0, 0.0], [0.6, 0.8], [-0.5, 0.5]]), np.array([1.0, -1.0, 0.5])
 SQUARES = Loss("squares", lambda F, y: (F - y) ** 2, lambda F, y: 2 * (F - y))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_blocks():
+    """A few networks side by side, where in earnest there would be thousands of such narrow ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(specification, "BLOCK_ENTRIES", 2**10)
+        yield
+
 
 ARGUMENTS = [
     ({"function": "mlp"}, InputError, "function is 'mlp', expected a random function"),
@@ -194,12 +203,12 @@ def test_the_message_of_a_quantity_is_that_of_the_run():
 
 def test_a_linearisation_may_diverge_where_the_network_does_not():
     """A tanh network is bounded in its kernel: beyond the threshold it finds a place where it is stable."""
-    options = {"n": 30, "learning_rate": 9.0, "steps": 300, "samples": 2, "rng": 0}
+    options = {"n": 30, "learning_rate": 9.0, "steps": 100, "samples": 2, "rng": 0}
     with_it = train(F, X, Y, **options)
     assert with_it.warnings[0].startswith("the linearisation diverged at step")
-    assert len(with_it.steps) == with_it.diverged.min() < 301
+    assert len(with_it.steps) == with_it.diverged.min() < 101
     without = train(F, X, Y, observe=["outputs", "loss"], **options)
-    assert without.warnings == () and len(without.steps) == 301
+    assert without.warnings == () and len(without.steps) == 101
 
 
 def test_a_divergence_that_nobody_looks_at_is_seen_when_it_happens():
@@ -221,7 +230,7 @@ def test_unstable_flows_say_that_they_flow():
     growing = Loss("growing", lambda F, y: -((F - y) ** 2) / 2, lambda F, y: y - F)
     f = rt.networks.deep_linear(2, n, 1)
     run = train(
-        f, X, Y, loss=growing, flow=True, learning_rate=5.0, n=1000, rng=0, steps=9, tolerance=1e-3, observe="loss"
+        f, X, Y, loss=growing, flow=True, learning_rate=5.0, n=20, rng=0, steps=9, tolerance=1e-3, observe="loss"
     )
     assert "gradient" not in run.warnings[0].partition(":")[0]
     assert "in time per step, expected a loss whose gradient flow stays bounded" in run.warnings[0]

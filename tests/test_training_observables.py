@@ -8,11 +8,19 @@ import pytest
 import estimators
 import randtensor as rt
 from estimators import Training, TrainingQuantity, train
-from estimators.training import OBSERVABLES
+from estimators.training import OBSERVABLES, specification
 from tests.dense_training import CASES, Dense, batch_weights, descend
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
 STEPS = 4
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_blocks():
+    """A few networks side by side, where in earnest there would be thousands of such narrow ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(specification, "BLOCK_ENTRIES", 2**10)
+        yield
 
 
 def trained(name, observe, record=None, **rule):

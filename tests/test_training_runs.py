@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import estimators
 import randtensor as rt
 from estimators import Training, TrainingQuantity, TrainingRun, train
+from estimators.training import specification
 from estimators.training.divergence import Divergence
 from randtensor.errors import InputError
 from randtensor.quantity import Draw
@@ -24,6 +25,14 @@ F = rt.networks.mlp(2, n, 2)
 X, Y = np.array([[1.0, 0.0], [0.6, 0.8], [-0.5, 0.5]]), np.array([1.0, -1.0, 0.5])
 TRAINING = Training(F, X, Y, learning_rate=0.5, steps=6)
 RUN = train(TRAINING, n=20, samples=40, rng=0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_blocks():
+    """A few networks side by side, where in earnest there would be thousands of such narrow ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(specification, "BLOCK_ENTRIES", 2**10)
+        yield
 
 
 def same(a, b):
@@ -62,13 +71,13 @@ def test_quantities_of_one_training_see_the_same_networks(batch, dense):
     training = Training(f, X, Y, learning_rate=0.5, steps=4, batch=batch)
     loss = TrainingQuantity(training, "loss", reduce=None)
     outputs = TrainingQuantity(training, "outputs", at="train")
-    nothing = (loss - loss).sample(12, size=50, rng=1)
+    nothing = (loss - loss).sample(12, size=12, rng=1)
     np.testing.assert_allclose(nothing, 0, atol=1e-12)
     if batch == "full":
         errors = [TrainingQuantity(training, "outputs", at=[i], reduce=None) - Y[i] for i in range(3)]
         again = (errors[0] ** 2 + errors[1] ** 2 + errors[2] ** 2) / 6
-        np.testing.assert_allclose((loss - again).sample(12, size=50, rng=1), 0, atol=1e-10)
-    assert outputs.sample(12, size=50, rng=1).std() > 0
+        np.testing.assert_allclose((loss - again).sample(12, size=12, rng=1), 0, atol=1e-10)
+    assert outputs.sample(12, size=12, rng=1).std() > 0
 
 
 PROGRAMS = {
@@ -101,7 +110,7 @@ def test_training_starts_from_the_function_of_the_same_draw(name, width):
 def test_a_control_variate_shrinks_the_variance():
     change = TrainingQuantity(TRAINING, "linear_outputs", at=[0], reduce=None)
     end = TrainingQuantity(TRAINING, "outputs", at=[0], reduce=None)
-    assert (end - change).sample(200, size=100, rng=0).std() < 0.2 * end.sample(200, size=100, rng=0).std()
+    assert (end - change).sample(50, size=20, rng=0).std() < 0.2 * end.sample(50, size=20, rng=0).std()
 
 
 def test_records_round_trip():

@@ -1,8 +1,9 @@
-"""Wide networks that are not quite Gaussian: their laws at initialisation, in powers of n^-1/2.
+"""Wide networks that are not quite Gaussian: their laws at initialisation and in training, in powers of n^-1/2.
 
 The claims of Carvalho, Lopes Costa, Mourao & Oliveira 2023 (arXiv 2304.03385) on the asymptotic series of the output
-law, whose coefficients the library computes from the activation and the moments of the initialisation, with the derived
-laws of deeper networks and of the tangent kernel, and negative controls. Rows of one group stand in one module.
+law, whose coefficients the library computes from the activation and the moments of the initialisation, and on the
+distance of training from its limit, with the derived laws of deeper networks and of the tangent kernel, and negative
+controls. Rows of one group stand in one module.
 """
 
 from __future__ import annotations
@@ -15,10 +16,16 @@ from theory_checks.suites.wide_gaussianity.plan import SOURCE, Plan
 from theory_checks.suites.wide_gaussianity.positivity import positivity
 from theory_checks.suites.wide_gaussianity.series import series
 from theory_checks.suites.wide_gaussianity.tangent_kernel import fluctuation, kernel_motion
+from theory_checks.suites.wide_gaussianity.training import (
+    kernel_drift,
+    late_training,
+    law_of_outputs,
+    outputs_in_training,
+)
 
 __all__ = ["SOURCE", "TITLE", "claims"]
 
-TITLE = "Non-Gaussianity of wide networks, order by order in n^-1/2"
+TITLE = "Non-Gaussianity of wide networks at initialisation and in training, order by order in n^-1/2"
 
 #: groups of rows, in the order in which they are reported
 PARTS = (
@@ -32,6 +39,10 @@ PARTS = (
     fluctuation,
     kernel_motion,
     positivity,
+    kernel_drift,
+    outputs_in_training,
+    late_training,
+    law_of_outputs,
 )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import randtensor as rt
+from randtensor import tensors
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -23,10 +24,30 @@ _STRATEGIES: dict[type, str] = {
     rt.Term: "terms",
     rt.Bound: "bounds",
     rt.Expansion: "expansions",
-    rt.RandomTensor: "random_tensors",
     rt.DenseTensor: "contractions",
+    rt.Quantity: "contractions",
+    rt.Activation: "activations",
     rt.RandomFunction: "networks",
+    rt.DerivativeTensor: "derivative_tensors",
 }
+
+_FAMILIES: tuple[type, ...] = (
+    rt.RandomTensor,
+    tensors.Block,
+    tensors.Constant,
+    tensors.CP,
+    tensors.Fixed,
+    tensors.Gaussian,
+    tensors.GOE,
+    tensors.GUE,
+    tensors.Haar,
+    tensors.Identity,
+    tensors.IID,
+    tensors.Sparse,
+    tensors.Sphere,
+    tensors.SymmetricGaussian,
+    tensors.Wishart,
+)
 
 
 def register_types() -> None:
@@ -41,6 +62,8 @@ def register_types() -> None:
 
     for registered, name in _STRATEGIES.items():
         register_type_strategy(registered, _deferred(name))
+    for family in _FAMILIES:
+        register_type_strategy(family, _of_class)
 
 
 def _deferred(name: str) -> Callable[[type[Any]], SearchStrategy[Any]]:
@@ -49,3 +72,9 @@ def _deferred(name: str) -> Callable[[type[Any]], SearchStrategy[Any]]:
         return strategy
 
     return make
+
+
+def _of_class(kind: type[Any]) -> SearchStrategy[Any]:
+    from randtensor.strategies.tensors import tensors_of_class
+
+    return tensors_of_class(kind)

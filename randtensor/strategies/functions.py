@@ -1,4 +1,4 @@
-"""Strategies for networks, their inputs, and seeds."""
+"""Strategies for networks, their activations, inputs and derivatives, and seeds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from hypothesis.extra import numpy as numpy_strategies
 import randtensor as rt
 from randtensor.dimensions import check_count
 from randtensor.errors import InputError
+from randtensor.programs.activations import get_activation
 from randtensor.strategies._arguments import listed, subset
 
-__all__ = ["ACTIVATIONS", "inputs", "networks", "seeds"]
+__all__ = ["ACTIVATIONS", "activations", "derivative_tensors", "inputs", "networks", "seeds"]
 
 _N = rt.Scale("n")
 
@@ -60,7 +61,54 @@ def networks(
         axes = st.just(len(positions))
         return st.builds(rt.networks.cnn, st.just(last), st.just(width), layers, phi, kernel_size=size, axes=axes)
     full = st.builds(rt.networks.mlp, st.just(last), st.just(width), layers, phi, scheme)
-    return full | st.builds(rt.networks.resnet, st.just(last), st.just(width), layers, phi)
+    # a scheme is drawn for those without: of two examples the one with fewer draws is the simpler one
+    residual = st.tuples(layers, phi, scheme).map(lambda drawn: rt.networks.resnet(last, width, *drawn[:2]))
+    return full | residual
+
+
+def activations(names: Collection[str] = ACTIVATIONS) -> st.SearchStrategy[rt.Activation]:
+    """Activations of the given names; those that networks have, unless others are asked for.
+
+    Raises
+    ------
+    InputError, ActivationError : no names, or an unknown one.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(activations(), lambda phi: phi.odd and phi(2.0) < 1)
+    Activation('tanh')
+    """
+    return st.sampled_from([get_activation(name) for name in listed("names", names)])
+
+
+def derivative_tensors(
+    shape: Sequence[int] = (2,), *, max_order: int = 2, **options: Any
+) -> st.SearchStrategy[rt.DerivativeTensor]:
+    """Derivatives of `networks` with respect to their parameters, at `inputs`; of order 0 they are values.
+
+    Parameters
+    ----------
+    shape : of the input.
+    max_order : largest number of derivatives.
+    options : of the networks.
+
+    Raises
+    ------
+    InputError, ShapeError : arguments outside their range.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(derivative_tensors(max_layers=1), lambda tensor: tensor.ndim == 1)
+    derivative of order 1 of mlp
+    """
+    return st.builds(
+        lambda f, x, order: f.derivative(x, order),
+        networks(shape, **options),
+        inputs(shape),
+        st.integers(0, 0 if max_order == 0 else check_count("max_order", max_order)),
+    )
 
 
 def inputs(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from estimators._equality import ComparedByValue
 from estimators._power_law import Array, two_sided_quantile
 from estimators._records import matching_schema
 from estimators.estimation import Estimate, Variance, check_scalar, from_samples
@@ -31,7 +32,7 @@ _RESOLVED = 3.0  # standard errors away from zero, below which the sign of a val
 
 
 @dataclass(frozen=True, eq=False)
-class Scaling:
+class Scaling(ComparedByValue):
     """A statistic against size: the result of `scaling`.
 
     Attributes
@@ -218,7 +219,7 @@ def scaling(
     statistic: str | Statistic = "rms",
     samples: int | Sequence[int] = 400,
     rng: Seed = None,
-    correction: Correction = "auto",
+    correction: Correction | Literal["derived"] = "auto",
     log_power: bool | float = False,
     hedged: bool = True,
     variance: Variance = "auto",
@@ -237,7 +238,8 @@ def scaling(
     statistic : see `estimate`.
     samples : independent samples per size: one number, or one per size in the order of ``n``.
     rng : seed; the same seed gives the same bits, whatever ``jobs`` and ``block_size``.
-    correction, log_power, hedged : see `fit_rate`.
+    correction : see `fit_rate`; also "derived": from exact moments or parity, see `rt.prediction.correction_power`.
+    log_power, hedged : see `fit_rate`.
     variance : where the standard errors of means come from, see `estimate`.
     scale : the scale (or its name) whose exponent is wanted; may be left out when only one varies.
     jobs, block_size, progress, keep_samples : see `estimate`.
@@ -266,20 +268,36 @@ def scaling(
     probes = check_scalar(quantity)
     sizes, axis = _sizes(quantity, n, scale)
     counts = _counts(samples, len(sizes))
+    power: Correction = derived_correction(quantity, chosen.name, correction)
     for count in counts:
         chosen.require(count, probes, quantity.only_squares)
     root = root_sequence(rng)
     order = sorted(range(len(sizes)), key=lambda i: sizes[i][axis])
     sizes, counts = [sizes[i] for i in order], [counts[i] for i in order]
     widths = np.array([size[axis] for size in sizes], dtype=float)
-    _check_options(widths, correction, log_power, hedged)
+    _check_options(widths, power, log_power, hedged)
     exact = variance_at(quantity, chosen, sizes, probes, variance)
     drawn = draw_samples(quantity, sizes, counts, root, jobs=jobs, block_size=block_size, progress=progress)
     estimates = tuple(
         from_samples(draws, chosen, size, root, probes, keep_samples, quantity=quantity, variance=known)
         for draws, size, known in zip(drawn, sizes, exact, strict=True)
     )
-    return from_estimates(estimates, axis, describe(quantity), correction, log_power, hedged)
+    return from_estimates(estimates, axis, describe(quantity), power, log_power, hedged)
+
+
+def derived_correction(quantity: Quantity, statistic: str, correction: Any) -> Any:
+    """``correction``, or the power that a rule derives where it is "derived".
+
+    Raises
+    ------
+    ExactError : no rule derives one.
+    """
+    if not isinstance(correction, str) or correction != "derived":
+        return correction
+    from randtensor.prediction import correction_power
+
+    power = correction_power(quantity, statistic)
+    return None if power is None else float(power)
 
 
 def from_estimates(
@@ -297,12 +315,13 @@ def from_estimates(
     statistic = estimates[0].statistic
     magnitudes, spread = magnitudes_of(values, errors, [found.dof for found in estimates], widths, statistic)
     reason = unresolved_reason(widths, values, errors, statistic)
+    signed = -magnitudes if np.all(values < 0) else magnitudes
     return Scaling(
         n=widths,
         values=values,
         errors=errors,
         estimates=estimates,
-        fit=fit_rate(widths, magnitudes, spread, correction=correction, log_power=log_power, hedged=hedged),
+        fit=fit_rate(widths, signed, spread, correction=correction, log_power=log_power, hedged=hedged),
         scale=axis,
         quantity=quantity,
         unresolved=reason is not None,

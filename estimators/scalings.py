@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from estimators._decisive import fit_text
 from estimators._equality import ComparedByValue
-from estimators._power_law import Array, two_sided_quantile
+from estimators._magnitudes import magnitudes_of, unresolved_reason
+from estimators._points import counts_at, sizes_at
 from estimators._records import matching_schema
+from estimators._single_laws import Array
 from estimators.estimation import Estimate, Variance, check_scalar, from_samples
 from estimators.exact_variance import variance_at
 from estimators.merging import extend_estimates
 from estimators.rate_fit import Correction, RateFit
 from estimators.rates import fit_rate
-from estimators.sampling import Progress, describe, draw_samples, positive_integer
+from estimators.sampling import Progress, describe, draw_samples
 from estimators.statistics import Statistic
 from randtensor.errors import InputError, ShapeError
-from randtensor.quantity import Quantity, resolve_sizes
+from randtensor.quantity import Quantity
 from randtensor.seeding import Seed, root_sequence
 
 if TYPE_CHECKING:
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Scaling", "scaling"]
 
 _SCHEMA = "randtensor/scaling/1"
-_RESOLVED = 3.0  # standard errors away from zero, below which the sign of a value is not known
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +89,7 @@ class Scaling(ComparedByValue):
     def __str__(self) -> str:
         span = f"{self.scale} = {self.n[0]:g} .. {self.n[-1]:g}"
         return (
-            f"{self.statistic} of {self.quantity}, {span}: {self.fit}"
+            f"{self.statistic} of {self.quantity}, {span}: {fit_text(self.fit)}"
             + (f" (unresolved: {self.reason})" if self.unresolved else "")
             + (" (heavy tails: see kurtosis)" if self.heavy_tailed else "")
         )
@@ -165,7 +168,7 @@ class Scaling(ComparedByValue):
         ------
         InputError : another quantity than the one sampled, or numbers of samples that are not positive.
         """
-        counts = _counts(samples, len(self.estimates))
+        counts = counts_at(samples, len(self.estimates))
         return self._with(extend_estimates(quantity, self.estimates, counts, jobs=jobs, progress=progress))
 
     def _with(self, estimates: tuple[Estimate, ...]) -> Scaling:
@@ -266,8 +269,9 @@ def scaling(
     """
     chosen = Statistic.of(statistic)
     probes = check_scalar(quantity)
-    sizes, axis = _sizes(quantity, n, scale)
-    counts = _counts(samples, len(sizes))
+    sizes, axis = sizes_at(quantity, n, scale, fewest="two")
+    _check_widths([size[axis] for size in sizes])
+    counts = counts_at(samples, len(sizes))
     power: Correction = derived_correction(quantity, chosen.name, correction)
     for count in counts:
         chosen.require(count, probes, quantity.only_squares)
@@ -321,7 +325,15 @@ def from_estimates(
         values=values,
         errors=errors,
         estimates=estimates,
-        fit=fit_rate(widths, signed, spread, correction=correction, log_power=log_power, hedged=hedged),
+        fit=fit_rate(
+            widths,
+            signed,
+            spread,
+            correction=correction,
+            log_power=log_power,
+            hedged=hedged,
+            exact_errors=all(math.isinf(found.dof) for found in estimates),
+        ),
         scale=axis,
         quantity=quantity,
         unresolved=reason is not None,
@@ -329,75 +341,12 @@ def from_estimates(
     )
 
 
-def magnitudes_of(
-    signed: Array, errors: Array, dofs: Sequence[float], widths: Array, statistic: str
-) -> tuple[Array, Array]:
-    """Absolute values and errors for the fit.
-
-    A value nearer to zero than its error says only that the magnitude is at most about that error, so it
-    enters as the error with a relative error of one.  Errors with few effective degrees of freedom (heavy
-    tails) are widened as Student's quantile widens an interval.
-    """
-    values = np.abs(signed)
-    if not np.all((values > 0) | (errors > 0)):
-        at = widths[np.flatnonzero((values == 0) & (errors == 0))[0]]
-        raise InputError(f"the {statistic} at n = {at:g} is exactly zero, expected a statistic that scales with n")
-    normal = two_sided_quantile(0.95, np.inf)
-    student = np.array([two_sided_quantile(0.95, max(dof, 3.0)) for dof in dofs])
-    magnitudes = np.maximum(values, errors)
-    return magnitudes, np.minimum(errors * student / normal, magnitudes)
-
-
-def unresolved_reason(widths: Array, values: Array, errors: Array, statistic: str) -> str | None:
-    """Why the exponent of these values means little; None if it does not."""
-    near = np.abs(values) < _RESOLVED * errors
-    if near.any():
-        listed = ", ".join(f"{width:g}" for width in widths[near])
-        return f"the {statistic} is within {_RESOLVED:g} standard errors of zero at n = {listed}"
-    signs = np.sign(values)
-    if np.any(signs != signs[0]):
-        change = int(np.flatnonzero(signs != signs[0])[0])
-        return f"the {statistic} changes sign between n = {widths[change - 1]:g} and n = {widths[change]:g}"
-    return None
-
-
-def _sizes(quantity: Quantity, n: Any, scale: Any) -> tuple[list[dict[str, int]], str]:
-    """Sizes of all scales at each point, and the name of the scale that is the abscissa."""
-    if isinstance(n, str | Mapping) or not np.iterable(n):
-        raise ShapeError(f"n is {n!r}, expected a list of at least two sizes")
-    points = list(n)
-    if not quantity.scale_names:
-        raise ShapeError(f"quantity {describe(quantity)} has no scale, expected one that can grow")
-    sizes = [resolve_sizes(quantity.scale_names, point) for point in points]
-    axis = _axis(quantity.scale_names, sizes, scale)
-    widths = [size[axis] for size in sizes]
+def _check_widths(widths: Sequence[int]) -> None:
     if len(set(widths)) < 2:
         raise ShapeError(f"n is {widths}: a slope needs at least two different sizes")
     if len(set(widths)) < len(widths):
         twice = next(width for width in widths if widths.count(width) > 1)
         raise ShapeError(f"n is {widths}: {twice} occurs more than once")
-    return sizes, axis
-
-
-def _axis(names: tuple[str, ...], sizes: list[dict[str, int]], scale: Any) -> str:
-    if scale is not None:
-        name = str(getattr(scale, "name", scale))
-        if name not in names:
-            raise InputError(f"scale is {name!r}, expected a scale of the quantity: {', '.join(names)}")
-        return name
-    varying = [name for name in names if len({size[name] for size in sizes}) > 1]
-    if len(varying) > 1:
-        raise InputError(f"scale is None, but {' and '.join(varying)} vary: name the one whose exponent is wanted")
-    return varying[0] if varying else names[0]
-
-
-def _counts(samples: Any, expected: int) -> list[int]:
-    if not np.iterable(samples) or isinstance(samples, str):
-        return [positive_integer("samples", samples)] * expected
-    counts = [positive_integer("samples", count) for count in samples]
-    if len(counts) != expected:
-        raise ShapeError(f"samples has {len(counts)} entries, expected {expected} as many as n")
-    return counts
 
 
 def _check_options(widths: Array, correction: Correction, log_power: bool | float, hedged: bool) -> None:

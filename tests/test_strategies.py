@@ -284,8 +284,8 @@ def test_the_package_works_without_hypothesis():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: strategies.orders(n), r"over is .*, expected a list of scales"),
-        (lambda: strategies.orders(["n"]), r"over is \['n'\], expected a list of scales"),
+        (lambda: strategies.orders(n), r"over is .*, expected a list of at least one scale"),
+        (lambda: strategies.orders(["n"]), r"over is \['n'\], expected a list of at least one scale"),
         (lambda: strategies.orders(max_terms=0), "max_terms is 0, expected a positive integer"),
         (lambda: strategies.bounds(kinds=["Big"]), "kinds names 'Big', expected names out of O, o, Theta, Omega"),
         (lambda: strategies.random_tensors(families="goe"), "families is 'goe', expected a list of names"),

@@ -94,7 +94,10 @@ def contractions(**options: Any) -> st.SearchStrategy[rt.DenseTensor]:
     >>> find(contractions(max_outputs=2), lambda tensor: tensor.ndim == 2)
     <einsum ab->ab of gaussian(n, n)>
     """
-    return equations(**options).map(lambda found: rt.einsum(found[0], *found[1]))
+    # built, not mapped: then a falsifying example shows the call
+    return equations(**options).flatmap(
+        lambda found: st.builds(rt.einsum, st.just(found[0]), *(st.just(operand) for operand in found[1]))
+    )
 
 
 def _wiring(draw: st.DrawFn, operands: int, max_ndim: int, max_outputs: int) -> tuple[list[tuple[int, ...]], list[int]]:

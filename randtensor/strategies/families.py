@@ -61,7 +61,8 @@ class Family:
 
     def of(self, shape: Shape) -> st.SearchStrategy[rt.DenseTensor]:
         """Tensors of an allowed shape."""
-        return self.parameter(shape).map(lambda value: self.make(shape, value))
+        # not mapped: a falsifying example would show this code in place of the tensor
+        return self.parameter(shape).flatmap(lambda value: st.just(self.make(shape, value)))
 
 
 def named_family(name: str) -> Family:

@@ -266,12 +266,19 @@ class Claim:
 
 
 def with_samples(claim: Claim, counts: Sequence[int]) -> Claim:
-    """The claim with these samples at its sizes, which are in ascending order."""
+    """The claim with these samples at its sizes, which are in ascending order.
+
+    It keeps the quantiles for which the claim had samples enough: its assertions were counted when it was planned.
+    """
     if len(counts) != len(claim.sizes):
         raise InputError(
             f"claim {claim.label!r}: samples has {len(counts)} entries, expected {len(claim.sizes)}, one per size"
         )
-    return replace(claim, n=None if claim.axis is None else list(claim.sizes), samples=[int(count) for count in counts])
+    predicted = claim.prediction
+    if isinstance(predicted, Tight | NoDefiniteBound):
+        predicted = replace(predicted, quantiles=claim.quantiles)
+    sizes = None if claim.axis is None else list(claim.sizes)
+    return replace(claim, predicted=predicted, n=sizes, samples=[int(count) for count in counts])
 
 
 def samples_for_quantile(percent: float) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 
+from benchmarks._markers import rewrite
 from benchmarks._measure import ROOT, machine
 
 __all__ = ["DOCUMENT", "Section", "Target", "write"]
@@ -114,9 +114,9 @@ def write(sections: Sequence[Section], *, load: float, complete: bool, path: Pat
     """
     text = path.read_text(encoding="utf-8")
     for section in sections:
-        text = _replace(text, section.name, section.markdown(load))
+        text = rewrite(text, section.name, section.markdown(load))
     if complete:
-        text = _replace(text, "missed", _summary(sections))
+        text = rewrite(text, "missed", _summary(sections))
     path.write_text(text, encoding="utf-8")
 
 
@@ -130,11 +130,3 @@ def _summary(sections: Sequence[Section]) -> str:
         text, promised, measured, _ = target.cells
         lines.append(f"- {section.name}: {text}: {measured}, where {promised} was promised.")
     return "\n".join(lines)
-
-
-def _replace(text: str, name: str, content: str) -> str:
-    begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
-    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-    if not pattern.search(text):
-        raise ValueError(f"the document has no part between {begin} and {end}")
-    return pattern.sub(lambda _: f"{begin}\n{content}\n{end}", text)

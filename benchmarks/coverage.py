@@ -1,7 +1,8 @@
 """Coverage of the intervals of `estimators.fit_rate`: how often the 95 % interval holds the true exponent.
 
-    python -m benchmarks.coverage --write                  every table of docs/rates.md, about ten minutes on one core
+    python -m benchmarks.coverage --write                  every table of docs/rates.md, about twelve minutes
     python -m benchmarks.coverage --reps 200 --told wrong  one of them, only shown
+    python -m benchmarks.coverage --bounds                 how short an interval can be, by Cramér & Rao
 
 Truth C n^-1 (1 + s n^-w), times log n where the fit is told of a logarithm, means of N samples at each n.  Each cell
 shows coverage in per cent, and in brackets the median length of the interval relative to the fit that knows the true
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -20,15 +22,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._markers import rewrite
 from estimators import _power_law as law
 from estimators.rate_fit import Correction
-from estimators.rates import candidate_powers
 
 Array = NDArray[np.float64]
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "rates.md"
 
-GRIDS = {"32 .. 1024": 2.0 ** np.arange(5, 11), "64 .. 16384": 4.0 ** np.arange(3, 8)}
+GRIDS: dict[str, Any] = {"32 .. 1024": 2.0 ** np.arange(5, 11), "64 .. 16384": 4.0 ** np.arange(3, 8)}
 #: relative corrections as sums of strength x n^-power
 TRUTHS: dict[str, tuple[tuple[float, float], ...]] = {
     "none": ((0.0, 1.0),),
@@ -45,6 +47,11 @@ BEYOND: dict[str, tuple[tuple[float, float], ...]] = {
     "-n^-1/2 + 2/n": ((-1.0, 0.5), (2.0, 1.0)),
     "+n^-1/4": ((1.0, 0.25),),
 }
+#: further strengths of the corrections that the fit assumes
+AMPLITUDES: dict[str, tuple[tuple[float, float], ...]] = {
+    f"{s:+g} n^{-w:g}": ((s, w),) for s, w in [(-0.9, 0.5), (2.0, 0.5), (-4.0, 1.0), (-2.0, 1.0), (5.0, 1.0)]
+}
+LAWS: dict[str, dict[str, tuple[tuple[float, float], ...]]] = {"beyond": BEYOND, "amplitudes": AMPLITUDES}
 NOISES = ("normal", "precise", "lognormal")
 COUNTS = (30, 100, 1000, 10_000)
 #: what fit_rate is told, by mode
@@ -60,6 +67,7 @@ MODES = {
     "none": "that there is no correction: `None`",
     "unknown errors": "nothing, and no errors",
     "beyond": "nothing, and the law is none of the models",
+    "amplitudes": "nothing, and the correction has another strength",
 }
 #: the modes that keep the promise of the documentation
 PROMISED = ("auto", "right", "wrong", "several", "log known")
@@ -100,7 +108,7 @@ def powers_of(mode: str, power: float) -> tuple[float | None, ...]:
         "right": power, "wrong": 1.5 - power, "trusted right": power, "trusted wrong": 1.5 - power,
         "several": (0.5, 1.0, 2.0), "none": None,
     }  # fmt: skip
-    return candidate_powers(supplied.get(mode, "auto"), not mode.startswith("trusted"))
+    return law.candidate_powers(supplied.get(mode, "auto"), not mode.startswith("trusted"))
 
 
 def cells(
@@ -116,7 +124,7 @@ def cells(
 ) -> Iterator[Cell]:
     """Coverage of every cell asked for, inferred by the code of `fit_rate`, many data sets at a time."""
     rng = np.random.default_rng(seed)
-    laws = BEYOND if mode == "beyond" else TRUTHS
+    laws = LAWS.get(mode, TRUTHS)
     for noise in noises:
         for samples in counts:
             for grid in grids:
@@ -195,13 +203,29 @@ def beyond(found: list[Cell]) -> str:
     return "\n".join(lines)
 
 
-def rewrite(document: str, name: str, content: str) -> str:
-    """The document with ``content`` between the markers of ``name``."""
-    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    if begin not in document or end not in document:
-        raise click.ClickException(f"{DOCUMENT.name} has no markers {begin} and {end}")
-    before, rest = document.split(begin)
-    return f"{before}{begin}\n\n{content}\n\n{end}{rest.split(end)[1]}"
+def efficiency(n: Array, power: float, free_log: bool) -> float:
+    """Least standard deviation of an unbiased exponent over that of the fit that knows c = 0 (Cramér & Rao).
+
+    >>> round(efficiency(GRIDS["32 .. 1024"], 0.5, False), 2)
+    4.16
+    """
+    log_n = np.log(n)
+    logs = [np.log(log_n)] if free_log else []
+    known, free = ([np.ones_like(log_n), log_n, *logs, *more] for more in ([], [n**-power]))
+    spread = [np.linalg.inv(design.T @ design)[1, 1] for design in (np.stack(known, 1), np.stack(free, 1))]
+    return float(np.sqrt(spread[1] / spread[0]))
+
+
+def bounds() -> Table:
+    """`efficiency` of every range and correction."""
+    result = Table(title="least length, x that of the fit that knows there is no correction", title_justify="left")
+    for heading in ("correction", *GRIDS):
+        result.add_column(heading)
+    for free_log in (False, True):
+        for power in (0.5, 1.0):
+            name = f"n^-{power:g}" + (" and a fitted power of log n" if free_log else "")
+            result.add_row(name, *(f"{efficiency(n, power, free_log):.2f}" for n in GRIDS.values()))
+    return result
 
 
 @click.command()
@@ -210,23 +234,49 @@ def rewrite(document: str, name: str, content: str) -> str:
 @click.option(
     "--told", "modes", type=click.Choice(tuple(MODES)), multiple=True, help="What fit_rate is told [default: all]."
 )
+@click.option("--noise", "noises", type=click.Choice(NOISES), multiple=True, help="Only this noise; repeatable.")
+@click.option("--samples", "counts", type=int, multiple=True, help="Only means of so many samples; repeatable.")
+@click.option("--n", "grids", type=click.Choice(tuple(GRIDS)), multiple=True, help="Only these sizes; repeatable.")
+@click.option("--truth", "truths", multiple=True, metavar="LAW", help="Only this correction; repeatable.")
+@click.option("--level", default=0.95, show_default=True, help="Confidence level of the interval.")
+@click.option("--bounds", "only_bounds", is_flag=True, help="Only how short an interval can be.")
 @click.option("--write", is_flag=True, help="Rewrite the tables of docs/rates.md.")
-def main(reps: int, seed: int, modes: tuple[str, ...], write: bool) -> None:
-    """Print the coverage of the 95 % interval of the exponent."""
+def main(
+    reps: int,
+    seed: int,
+    modes: tuple[str, ...],
+    noises: tuple[str, ...],
+    counts: tuple[int, ...],
+    grids: tuple[str, ...],
+    truths: tuple[str, ...],
+    level: float,
+    only_bounds: bool,
+    write: bool,
+) -> None:
+    """Print the coverage of the interval of the exponent."""
     console = Console(width=None if Console().is_terminal else 120)
+    if only_bounds:
+        console.print(bounds())
+        return
+    chosen = {"noises": noises, "counts": counts, "grids": grids, "truths": truths}
+    narrowed: dict[str, Any] = {name: values for name, values in chosen.items() if values}
+    for mode in modes or MODES:
+        if unknown := set(truths) - set(LAWS.get(mode, TRUTHS)):
+            laws = ", ".join(map(repr, LAWS.get(mode, TRUTHS)))
+            raise click.ClickException(f"truth is {min(unknown)!r}, expected one of {laws}")
     results = {}
     for mode in modes or MODES:
-        results[mode] = found = list(cells(mode, reps, seed))
+        results[mode] = found = list(cells(mode, reps, seed, level=level, **narrowed))
         console.print(table(MODES[mode], found))
         worst = min(found, key=lambda cell: cell.coverage)
         longest = max(cell.length for cell in found)
         console.print(f"worst coverage {100 * worst.coverage:.1f} %, longest interval {longest:.2f} x oracle\n")
     if write:
-        if set(results) != set(MODES):
-            raise click.ClickException("--write needs every mode, expected no --told")
+        if set(results) != set(MODES) or narrowed or level != 0.95:
+            raise click.ClickException("--write needs every cell, expected no --told and nothing else that narrows")
         text = DOCUMENT.read_text()
         text = rewrite(text, "coverage", markdown(results["auto"]))
-        text = rewrite(text, "told", summary({mode: found for mode, found in results.items() if mode != "beyond"}))
+        text = rewrite(text, "told", summary({mode: found for mode, found in results.items() if mode not in LAWS}))
         text = rewrite(text, "beyond", beyond(results["beyond"]))
         DOCUMENT.write_text(text)
 

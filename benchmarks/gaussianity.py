@@ -1,18 +1,18 @@
 """Coverage of the intervals of cumulants and of distances to Gaussian laws: the tables of docs/cumulants.md.
 
-python benchmarks/gaussianity.py
+python -m benchmarks.gaussianity
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from estimators.cumulants import cumulant
+from estimators.cumulants import cumulant, joint_cumulant
 from estimators.gaussianity import distance_to_gaussian
-from estimators.power_sums import PowerSums
 from estimators.statistics import Summary
 
-CUMULANTS = {"normal": {2: 1, 3: 0, 4: 0}, "exponential": {2: 1, 3: 2, 4: 6}}
+CUMULANTS = {"normal": {2: 1, 3: 0, 4: 0, 5: 0, 6: 0}, "exponential": {2: 1, 3: 2, 4: 6, 5: 24, 6: 120}}
+COUNTS = (100, 1000, 10_000)
 DISTANCES = {
     "kolmogorov": 0.0667000,
     "wasserstein": 0.1608001,
@@ -36,24 +36,35 @@ def covered(interval, truth):
     return interval[0] <= truth <= interval[1]
 
 
-def cumulants(sets=600):
-    """Rows of law, samples, order, coverage with both errors, and the bias of the jackknife's variance."""
-    rng = np.random.default_rng(0)
+def cumulants(counts=COUNTS, sets=600):
+    """Rows of law, samples, order, coverage with both errors, and the bias of the jackknife's variance.
+
+    The joint cumulants are those of x, x, x + y, and of x, x, x + y, x + y, for independent x and y.
+    """
     for law, truths in CUMULANTS.items():
-        for count in (100, 1000):
+        for count in counts:
+            first, second = draw(law, (2, sets, count), np.random.default_rng([0, count]))
             for order, truth in truths.items():
-                hits, values, squares = np.zeros(2), [], []
-                for samples in draw(law, (sets, count), rng):
-                    found = cumulant(samples, order)
-                    unbiased = PowerSums.of(samples, order).unbiased_variance(order)
-                    error = unbiased**0.5 if unbiased > 0 else found.error
-                    other = Summary(found.value, error, found.dof, False).interval()
-                    hits += covered(found.interval(), truth), covered(other, truth)
-                    values.append(found.value)
-                    squares.append(found.error**2)
-                jackknife, plain = 100 * hits / sets
-                ratio = np.mean(squares) / np.var(values)
-                print(f"| {law}, {count} | {order} | {jackknife:.1f} | {plain:.1f} | {ratio:.2f} |")
+                print(cumulant_row(f"{law}, {count} | {order}", truth, [cumulant(x, order) for x in first]), flush=True)
+            for order in (3, 4):
+                found = [joint_cumulant([x, x, *[x + y] * (order - 2)]) for x, y in zip(first, second, strict=True)]
+                print(cumulant_row(f"{law}, {count} | {order}, joint", truths[order], found), flush=True)
+
+
+def cumulant_row(name, truth, found):
+    """Coverage with both errors where there are two, and the mean of the jackknife's variance over the true one."""
+    jackknife = 100 * np.mean([covered(each.interval(), truth) for each in found])
+    ratio = np.mean([each.error**2 for each in found]) / np.var([each.value for each in found])
+    plain = ""
+    if found[0].sums is not None and found[0].order <= 4:
+        plain = f"{100 * np.mean([covered(unbiased_interval(each), truth) for each in found]):.1f}"
+    return f"| {name} | {jackknife:.1f} | {plain} | {ratio:.2f} |"
+
+
+def unbiased_interval(found):
+    """The interval with the unbiased variance, where that is positive."""
+    unbiased = found.sums.unbiased_variance(found.order)
+    return Summary(found.value, unbiased**0.5 if unbiased > 0 else found.error, found.dof, False).interval()
 
 
 def distances(sets=300):

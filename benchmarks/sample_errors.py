@@ -12,7 +12,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.coverage import DOCUMENT, rewrite
+from benchmarks._markers import rewrite
+from benchmarks.coverage import DOCUMENT
 from estimators import Statistic
 from estimators.errors_of_samples import standard_error
 

@@ -1,15 +1,16 @@
 """Put the verdicts of a run into the page on its suite.
 
 randtensor verify weak-correlations --out results
-python docs/update_tables.py results/results.json docs/weak_correlations.md
+python -m docs.update_tables results/results.json docs/weak_correlations.md
 """
 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
+
+from benchmarks._markers import rewrite
 
 
 def table(record: dict) -> str:
@@ -45,10 +46,7 @@ def measured(result: dict) -> str:
 def main(record: str, page: str) -> None:
     """Replace what stands between the markers of the page."""
     path = Path(page)
-    begin, end = "<!-- begin results -->", "<!-- end results -->"
-    text = path.read_text()
-    new = f"{begin}\n\n{table(json.loads(Path(record).read_text()))}\n\n{end}"
-    path.write_text(re.sub(f"{begin}.*?{end}", lambda _: new, text, flags=re.S))
+    path.write_text(rewrite(path.read_text(), "results", table(json.loads(Path(record).read_text()))))
 
 
 if __name__ == "__main__":

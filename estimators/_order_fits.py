@@ -14,17 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from estimators._single_laws import CUT_PENALTY, Array
 
 __all__ = ["LOG_UNIT", "Array", "Model", "ModelFits", "corrected", "fit_orders", "models_for"]
 
-Array = NDArray[np.float64]
-
 #: the correction that changes the unit inside the logarithm
 LOG_UNIT = "log"
-
-#: price of leaving out one more size, in units of chi-square: as in `estimators.fit_rate`
-CUT_PENALTY = 6.0
 
 _GRID = np.linspace(-3.0, 3.0, 42).reshape(6, 7)
 _POLISHING_STEPS = 10

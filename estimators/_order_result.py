@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from estimators._equality import ComparedByValue
 from estimators._order_fits import Array
 from randtensor.errors import InputError
 from randtensor.orders import Order, Scale, log, loglog
@@ -87,7 +88,7 @@ class CandidateOrder:
 
 
 @dataclass(frozen=True, eq=False)
-class OrderIdentification:
+class OrderIdentification(ComparedByValue):
     """The orders that the data allow: the result of `identify_order` and `identify_order_of`.
 
     Attributes

@@ -11,21 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators._order_fits import Array, Model, ModelFits, corrected, fit_orders, models_for
+from estimators._power_law import AUTO_POWERS, POOR_FIT, steady_errors
 from randtensor.errors import InputError, ShapeError
 
 __all__ = ["WIDEST", "Candidate", "Exponents", "Selection", "fitted_law", "select", "shape", "threshold", "widening"]
 
 Exponents = tuple[Fraction, Fraction, Fraction]
 
-#: powers of the corrections 1 + c n^-w
-POWERS = (0.5, 1.0)
 DENOMINATORS = (1, 2, 3, 4, 6)
 LOG_EXPONENTS = tuple(Fraction(b) for b in ("0", "1/2", "1", "2", "-1/2", "-1"))
 
 _SMALLEST_ERROR = 1e-12  # relative; below it, rounding of the values and of their logarithms
 _REACH = 5.0  # standard deviations of the free exponent, within which fractions are tried
 WIDEST = 3.0  # beyond this distance from the free exponent nothing is tried: the data say nothing
-_POOR_FIT = 1e-3
 _POWER = 1.645  # normal quantile of the probability, 95 %, with which the advice is to succeed
 _MOST_CUTS = 4  # sizes that a rival may leave out when advice is sought
 _LARGEST_BATCH = 20_000  # models x candidates x sizes fitted at once: tens of megabytes
@@ -84,12 +82,12 @@ def select(
 ) -> Selection:
     """The orders that remain, from logarithms of sizes (ascending, positive) and of values; relative errors or None."""
     logs = LOG_EXPONENTS if given is None else tuple(dict.fromkeys([Fraction(0), *(b for _, b, _ in given)]))
-    models = models_for(len(log_n), POWERS, any(logs))
+    models = models_for(len(log_n), AUTO_POWERS, any(logs))
     dof = math.inf
     if errors is None:
         used, dof = _residual_error(log_n, log_values, logs)
     else:
-        used = _steady(log_n, np.maximum(errors, _SMALLEST_ERROR))
+        used = steady_errors(log_n, np.maximum(errors, _SMALLEST_ERROR))
     limit = threshold(level, dof)
     free = _free_fits(log_n, log_values, used, logs, models)
     poor = False
@@ -206,18 +204,6 @@ def _weights(fits: ModelFits, tried: Sequence[Exponents]) -> Array:
     return np.asarray(posterior / posterior.sum())
 
 
-def _steady(log_n: Array, errors: Array) -> Array:
-    """Relative errors pulled towards their trend in n where their scatter is well below a factor of two.
-
-    Estimated errors are small where the value happens to be small; weights made from them pull the fit there.
-    """
-    logs = np.log(errors)
-    trend = np.polynomial.Polynomial.fit(log_n, logs, 1)(log_n)
-    scatter = float(np.square(logs - trend).sum()) / (len(log_n) - 2)
-    genuine = scatter**2 / (scatter**2 + 0.5**4)
-    return np.asarray(np.exp(trend + genuine * (logs - trend)))
-
-
 def _residual_error(log_n: Array, log_values: Array, logs: Sequence[Fraction]) -> tuple[Array, float]:
     """Common relative error from the residuals of the freest laws, and its degrees of freedom."""
     dof = len(log_n) - 3
@@ -225,7 +211,7 @@ def _residual_error(log_n: Array, log_values: Array, logs: Sequence[Fraction]) -
         raise ShapeError(
             f"n has {len(log_n)} sizes to fit and no errors, expected standard errors or at least five sizes"
         )
-    models = [model for model in models_for(len(log_n), POWERS, any(logs)) if model.cut == 0]
+    models = [model for model in models_for(len(log_n), AUTO_POWERS, any(logs)) if model.cut == 0]
     noise = 1.0
     for _ in range(60):
         fits = _free_fits(log_n, log_values, np.full(len(log_n), noise), logs, models)
@@ -243,7 +229,7 @@ def _inflation(free: ModelFits, models: list[Model], sizes: int) -> float:
     i, j = np.unravel_index(int(free.criterion.argmin()), free.criterion.shape)
     dof = sizes - models[i].cut - 3
     chi2 = float(free.chi2[i, j])
-    if dof < 1 or gammaincc(dof / 2, chi2 / 2) >= _POOR_FIT:
+    if dof < 1 or gammaincc(dof / 2, chi2 / 2) >= POOR_FIT:
         return 1.0
     return math.sqrt(chi2 / dof)
 
@@ -262,7 +248,7 @@ def _advice(
 
     def told_apart(sizes: Array, spread: Array) -> bool:
         values = fitted_law(sizes, log_n[0], best.exponents, best.log_constant, best.model.correction, best.amplitude)
-        models = [m for m in models_for(len(sizes), POWERS, any(b for _, b, _ in rivals)) if m.cut <= _MOST_CUTS]
+        models = [m for m in models_for(len(sizes), AUTO_POWERS, any(b for _, b, _ in rivals)) if m.cut <= _MOST_CUTS]
         return bool(_fixed_fits(sizes, values, spread, rivals, models).criterion.min() >= needed)
 
     step = float(np.median(np.diff(log_n)))

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators._k_statistics import HIGHEST_ORDER, centred, jackknife, pairings
-from estimators.cumulants import Cumulant, Joint, cumulant, entropy, from_draws
+from estimators.cumulants import Cumulant, cumulant, entropy, from_draws
+from estimators.joint import Joint
 from estimators.power_sums import check_samples
 from estimators.sampling import Progress, draw_samples, positive_integer
+from estimators.sources import identify
 from estimators.statistics import summarize
 from randtensor.errors import InputError, ShapeError
 from randtensor.programs.trace import Expression
@@ -128,6 +130,7 @@ def conditional_cumulant(
             seed=drawn.seed,
             sums=sums,
             factor=factor,
+            quantity=drawn.quantity,
         )
     draws = check_variances(check_samples(variance, "variance"))
     return from_draws(draws, half, factor=_gaussian_moment(half), reported=2 * half)
@@ -192,7 +195,8 @@ def conditional_joint_cumulant(
         shift = float(draws[:, list(known).index(labels[0])].mean()) if half == 1 else 0.0
         value, pseudo = value + part + shift, pseudo + parts + shift
     found = summarize(pseudo, "mean")
-    return Cumulant(value, found.error, len(points), count, found.dof, sizes, entropy(root))
+    law = identify(f"{kinds} of {joint.fingerprint}")
+    return Cumulant(value, found.error, len(points), count, found.dof, sizes, entropy(root), quantity=law)
 
 
 def check_variances(draws: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from estimators._k_statistics import HIGHEST_ORDER, centred, jackknife
 from estimators._records import matching_schema
+from estimators._samples_of_both import check_mergeable, weighted
 from estimators.estimation import check_scalar
+from estimators.joint import Joint
 from estimators.power_sums import PowerSums, check_order, check_samples
 from estimators.sampling import Progress, describe, draw_samples, positive_integer
+from estimators.sources import identify
 from estimators.statistics import Summary, summarize
 from randtensor.errors import InputError
-from randtensor.quantity import Draw, Quantity, resolve_sizes
+from randtensor.quantity import Quantity, resolve_sizes
 from randtensor.seeding import Seed, root_sequence
 
 __all__ = ["Cumulant", "cumulant", "joint_cumulant"]
@@ -42,6 +45,7 @@ class Cumulant:
     sums : exact power sums of the samples, of the conditional variances for a conditional estimate, None for a joint
         one.
     factor : the value is so many times the k-statistic of ``sums``; 1 unless conditional.
+    quantity : identifies the law that was sampled; empty for samples that were given.
 
     Examples
     --------
@@ -60,6 +64,7 @@ class Cumulant:
     seed: int | tuple[int, ...] | None
     sums: PowerSums | None = None
     factor: int = 1
+    quantity: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return f"cumulant of order {self.order}: {self.value:.6g} ± {self.error:.2g} ({self.samples} samples)"
@@ -74,6 +79,10 @@ class Cumulant:
         return Summary(self.value, self.error, self.dof, False).interval(level)
 
     def __add__(self, other: Cumulant) -> Cumulant:
+        """See `merge`."""
+        return self.merge(other) if isinstance(other, Cumulant) else NotImplemented
+
+    def merge(self, other: Cumulant) -> Cumulant:
         """The estimate from the samples of both, which must be independent.
 
         With power sums it is the one that all samples together give, to the last bit, but for its ``dof``; joint
@@ -81,26 +90,24 @@ class Cumulant:
 
         Raises
         ------
-        InputError : another order, other sizes, or the same seed twice.
+        InputError : a cumulant of another order, law or kind, other sizes, or the same samples twice.
         """
-        if not isinstance(other, Cumulant):
-            return NotImplemented
-        for name, mine, theirs in (
-            ("order", self.order, other.order),
-            ("sizes", self.sizes, other.sizes),
-            ("factor", self.factor, other.factor),
-        ):
-            if mine != theirs:
-                raise InputError(f"other has {name} {theirs}, expected {mine} as here")
-        if self.seed is not None and self.seed == other.seed:
-            raise InputError(f"other has the seed {self.seed} too, expected independent samples")
-        common: dict[str, Any] = {"order": self.order, "sizes": self.sizes, "seed": None, "factor": self.factor}
+        check_mergeable(self, other, ("order", "sizes", "factor"))
+        if (self.sums is None) != (other.sums is None):
+            mine, theirs = ("joint" if each.sums is None else "single" for each in (self, other))
+            raise InputError(f"other is a {theirs} cumulant, expected a {mine} one as here")
+        common: dict[str, Any] = {
+            "order": self.order,
+            "sizes": self.sizes,
+            "seed": None,
+            "factor": self.factor,
+            "quantity": self.quantity,
+        }
         dof = self.dof + other.dof
         if self.sums is not None and other.sums is not None:
             return _from_sums(self.sums + other.sums, dof=dof, **common)
         samples = self.samples + other.samples
-        value = (self.samples * self.value + other.samples * other.value) / samples
-        error = math.hypot(self.samples * self.error, other.samples * other.error) / samples
+        value, error = weighted((self.samples, self.value, self.error), (other.samples, other.value, other.error))
         return Cumulant(value=value, error=error, samples=samples, dof=dof, **common)
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,6 +124,7 @@ class Cumulant:
             "seed": list(self.seed) if isinstance(self.seed, tuple) else self.seed,
             "sums": None if self.sums is None else self.sums.to_dict(),
             "factor": self.factor,
+            "quantity": self.quantity,
         }
 
     @classmethod
@@ -139,6 +147,7 @@ class Cumulant:
                 sizes={str(name): int(size) for name, size in record["sizes"].items()},
                 seed=tuple(seed) if isinstance(seed, list) else seed,
                 sums=None if sums is None else PowerSums.from_dict(sums),
+                quantity=str(record.get("quantity", "")),  # records of earlier versions lack it
             )
 
 
@@ -193,7 +202,8 @@ def cumulant(
     sizes = resolve_sizes(quantity.scale_names, n)
     root = root_sequence(rng)
     (draws,) = draw_samples(quantity, [sizes], [count], root, jobs=jobs, block_size=block_size, progress=progress)
-    return from_draws(check_samples(draws, describe(quantity)), degree, sizes=sizes, seed=entropy(root))
+    found = from_draws(check_samples(draws, describe(quantity)), degree, sizes=sizes, seed=entropy(root))
+    return replace(found, quantity=identify(quantity.fingerprint))
 
 
 def joint_cumulant(
@@ -233,15 +243,15 @@ def joint_cumulant(
     members = _members(quantities)
     order = len(members)
     if any(isinstance(member, Quantity) for member in members):
-        joint = Joint(members)
+        joint = _joint(members)
         count = require(joint, positive_integer("samples", samples), order)
         sizes = resolve_sizes(joint.scale_names, n)
         root = root_sequence(rng)
         (draws,) = draw_samples(joint, [sizes], [count], root, jobs=jobs, block_size=block_size, progress=progress)
         columns = [check_samples(draws[:, joint.column(member)], describe(member)) for member in members]
-        seed = entropy(root)
+        seed, law = entropy(root), identify(f"cumulant({', '.join(member.fingerprint for member in members)})")
     else:
-        sizes, seed = {}, None
+        sizes, seed, law = {}, None, ""
         columns = [check_samples(member, f"quantities[{i}]") for i, member in enumerate(members)]
         if len({len(column) for column in columns}) > 1:
             lengths = ", ".join(str(len(column)) for column in columns)
@@ -259,35 +269,15 @@ def joint_cumulant(
         value, error = math.ldexp(value, exponent), math.ldexp(error, exponent)
     except OverflowError:
         raise InputError("quantities are so large that their cumulant is no float, expected smaller units") from None
-    return Cumulant(value, error, order, len(pseudo), found.dof, sizes, seed)
+    return Cumulant(value, error, order, len(pseudo), found.dof, sizes, seed, quantity=law)
 
 
-class Joint(Quantity):
-    """Several scalar quantities on one draw, as one quantity with a column for each different one."""
-
-    def __init__(self, members: Sequence[Any]) -> None:
-        for position, member in enumerate(members):
-            if not isinstance(member, Quantity):
-                raise InputError(f"quantities[{position}] is {member!r}, expected a quantity as the others are")
-            require(member, HIGHEST_ORDER + 1, 1)
-        self.members = list({id(member): member for member in members}.values())
-        self.shape = (len(self.members),)
-        self.scale_names = tuple(sorted({name for member in members for name in member.scale_names}))
-        self.name = f"{len(members)} joint quantities"
-
-    @property
-    def fingerprint(self) -> str:
-        return f"joint({', '.join(member.fingerprint for member in self.members)})"
-
-    def column(self, member: Quantity) -> int:
-        """Where a quantity is found."""
-        return next(i for i, each in enumerate(self.members) if each is member)
-
-    def block_length(self, sizes: Any) -> int:
-        return min(int(member.block_length(sizes)) for member in self.members)
-
-    def evaluate(self, draw: Draw) -> Array:
-        return np.asarray(np.stack([member.evaluate(draw) for member in self.members], axis=-1), dtype=float)
+def _joint(members: Sequence[Any]) -> Joint:
+    for position, member in enumerate(members):
+        if not isinstance(member, Quantity):
+            raise InputError(f"quantities[{position}] is {member!r}, expected a quantity as the others are")
+        require(member, HIGHEST_ORDER + 1, 1)
+    return Joint(list({id(member): member for member in members}.values()))
 
 
 def require(quantity: Quantity, samples: int, order: int) -> int:

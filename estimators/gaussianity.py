@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from estimators._records import matching_schema
+from estimators._samples_of_both import check_mergeable, weighted
 from estimators._witnesses import FITTERS, Witness, chunks, frequencies
 from estimators.conditional import check_variances
 from estimators.cumulants import entropy, require
 from estimators.power_sums import check_samples
 from estimators.sampling import Progress, describe, draw_samples, positive_integer
+from estimators.sources import identify
 from estimators.statistics import Summary, summarize
 from randtensor.errors import InputError
 from randtensor.quantity import Quantity, resolve_sizes
@@ -53,6 +55,7 @@ class GaussianDistance:
     dof : effective degrees of freedom of the error.
     sizes : size of each scale, by name.
     seed : entropy of the random streams; None for samples that were given.
+    quantity : identifies the law that was sampled; empty for samples that were given.
 
     Examples
     --------
@@ -75,6 +78,7 @@ class GaussianDistance:
     dof: float
     sizes: dict[str, int]
     seed: int | tuple[int, ...] | None
+    quantity: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         what = "squared characteristic" if self.kind == "characteristic" else self.kind
@@ -120,6 +124,47 @@ class GaussianDistance:
         reach = math.sqrt(math.log(2 / (1 - level)) / (2 * self.samples))
         return max(self.upper - reach, 0.0), min(self.upper + reach, 1.0)
 
+    def merge(self, other: GaussianDistance) -> GaussianDistance:
+        """Averages by the number of samples, of results of independent ones.
+
+        What is unbiased remains so, ``value`` is still at most and ``upper`` at least the distance on average; but
+        for a Gaussian of a given variance all samples together would give an ``upper`` that is nearer to it.
+
+        Raises
+        ------
+        InputError : another kind of distance, law or Gaussian, other sizes, or the same samples twice.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).exponential(size=(2, 1000)) - 1
+        >>> one, two = (distance_to_gaussian(row, "kolmogorov") for row in x)
+        >>> both = one.merge(two)
+        >>> both.samples, both.error < max(one.error, two.error)
+        (2000, True)
+        """
+        agree = ["kind", "sizes", "fitted", "conditional"]
+        check_mergeable(self, other, agree if self.fitted else [*agree, "variance"])
+
+        def mean(name: str, error: str = "bias") -> tuple[float, float]:
+            one, two = ((each.samples, getattr(each, name), getattr(each, error)) for each in (self, other))
+            return weighted(one, two)
+
+        value, value_error = mean("value", "error")
+        upper, upper_error = mean("upper", "upper_error")
+        return replace(
+            self,
+            value=value,
+            error=value_error,
+            upper=upper,
+            upper_error=upper_error,
+            bias=mean("bias")[0],
+            samples=self.samples + other.samples,
+            variance=mean("variance")[0] if self.fitted else self.variance,
+            dof=self.dof + other.dof,
+            seed=None,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON, without loss."""
         record = {"schema": _SCHEMA, **asdict(self), "interval95": list(self.interval(0.95))}
@@ -144,6 +189,7 @@ class GaussianDistance:
                 conditional=bool(record["conditional"]),
                 sizes={str(name): int(size) for name, size in record["sizes"].items()},
                 seed=tuple(seed) if isinstance(seed, list) else seed,
+                quantity=str(record.get("quantity", "")),  # records of earlier versions lack it
             )
 
 
@@ -208,9 +254,9 @@ def distance_to_gaussian(
         _check_count(count)
         sizes, root = resolve_sizes(quantity.scale_names, n), root_sequence(rng)
         (draws,) = draw_samples(quantity, [sizes], [count], root, jobs=jobs, block_size=block_size, progress=progress)
-        name, seed = describe(quantity), entropy(root)
+        name, seed, law = describe(quantity), entropy(root), identify(quantity.fingerprint)
     else:
-        draws, name = quantity, "quantity"
+        draws, name, law = quantity, "quantity", ""
     data = check_samples(draws, name)
     _check_count(len(data))
     if conditional:
@@ -242,6 +288,7 @@ def distance_to_gaussian(
         conditional=bool(conditional),
         sizes=sizes,
         seed=seed,
+        quantity=law,
     )
 
 

@@ -15,12 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from estimators import _order_selection as selection
 from estimators._order_fits import Array
 from estimators._order_result import SHOWN, CandidateOrder, OrderIdentification, order_of
+from estimators._points import counts_at, sizes_at
+from estimators._power_law import AUTO_POWERS
 from estimators.estimation import estimate
-from estimators.sampling import Progress, describe, positive_integer
+from estimators.sampling import Progress, describe
 from estimators.statistics import Statistic
 from randtensor.errors import InputError, OrderError, ShapeError
 from randtensor.orders import Order, Scale
-from randtensor.quantity import Quantity, resolve_sizes
+from randtensor.quantity import Quantity
 from randtensor.seeding import Seed, root_sequence
 
 __all__ = ["CandidateOrder", "OrderIdentification", "identify_order", "identify_order_of"]
@@ -74,8 +76,10 @@ def identify_order(
     Order('n^{-1/2}')
     """
     chosen = Statistic.of(statistic)
-    sizes, axis = _sizes(quantity, n, scale)
-    counts = _counts(samples, len(sizes))
+    if not isinstance(quantity, Quantity):
+        raise InputError(f"quantity is {quantity!r}, expected a randtensor quantity that can be sampled")
+    sizes, axis = sizes_at(quantity, n, scale, fewest="three")
+    counts = counts_at(samples, len(sizes))
     symbol = Scale(axis)
     # refuse what cannot be fitted before the samples are drawn, not after
     identify_order_of([size[axis] for size in sizes], np.zeros(len(sizes)), candidates=candidates, scale=symbol)
@@ -203,7 +207,7 @@ def _identify(
     n, values, errors = n[order], values[order], errors[order]
     used, notes = _usable(n, values, errors)
     if not values.any() and not errors.any():
-        zero = CandidateOrder(Order.zero(), 1.0, 0.0, 0.0, selection.POWERS[0], 0.0, float(n[0]))
+        zero = CandidateOrder(Order.zero(), 1.0, 0.0, 0.0, AUTO_POWERS[0], 0.0, float(n[0]))
         return OrderIdentification(
             scale, n, values, errors, tuple([True] * len(n)), (zero,), 1, None, None, level, False,
             "every value is exactly zero", None, None, **labels,
@@ -325,34 +329,6 @@ def _exponents(candidate: Order | str, scale: Scale) -> selection.Exponents:
     power, logarithm, iterated = order.exponents()
     # a text cannot say where its scale tends to
     return power if math.isinf(scale.to) else -power, logarithm, iterated
-
-
-def _sizes(quantity: Quantity, n: Any, scale: Any) -> tuple[list[dict[str, int]], str]:
-    """Sizes of all scales at each point, and the name of the scale whose exponent is wanted."""
-    if not isinstance(quantity, Quantity):
-        raise InputError(f"quantity is {quantity!r}, expected a randtensor quantity that can be sampled")
-    if isinstance(n, str | Mapping) or not np.iterable(n):
-        raise ShapeError(f"n is {n!r}, expected a list of at least three sizes")
-    names = quantity.scale_names
-    if not names:
-        raise ShapeError(f"quantity {describe(quantity)} has no scale, expected one that can grow")
-    sizes = [resolve_sizes(names, point) for point in n]
-    varying = [name for name in names if len({size[name] for size in sizes}) > 1]
-    wanted = str(getattr(scale, "name", scale)) if scale is not None else (varying or list(names))[0]
-    if wanted not in names:
-        raise InputError(f"scale is {wanted!r}, expected a scale of the quantity: {', '.join(names)}")
-    if scale is None and len(varying) > 1:
-        raise InputError(f"scale is None, but {' and '.join(varying)} vary: name the one whose exponent is wanted")
-    return sizes, wanted
-
-
-def _counts(samples: Any, expected: int) -> list[int]:
-    if not np.iterable(samples) or isinstance(samples, str):
-        return [positive_integer("samples", samples)] * expected
-    counts = [positive_integer("samples", count) for count in samples]
-    if len(counts) != expected:
-        raise ShapeError(f"samples has {len(counts)} entries, expected {expected} as many as n")
-    return counts
 
 
 def _shifted(progress: Progress, done: int, total: int) -> Progress:

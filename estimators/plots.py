@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from estimators._power_law import Array, two_sided_quantile
+from estimators._power_law import two_sided_quantile
+from estimators._single_laws import Array
 from estimators.statistics import Statistic
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from estimators.rate_fit import RateFit
     from estimators.scalings import Scaling
 
-__all__ = ["plot_fit", "plot_scaling"]
+__all__ = ["plot_fit", "plot_scaling", "plot_values"]
 
 _DATA, _FIT, _GUIDE = "#1b1b1b", "#2f6db3", "#8a8a8a"
 _POWERS = ("#2f6db3", "#c2571a", "#3d8f56", "#8757a8")
@@ -35,6 +36,7 @@ class _Subject:
     scale: str
     label: str
     title: str
+    resolved: bool = True
 
 
 def plot_scaling(result: Scaling, ax: Axes | Sequence[Axes] | None = None, level: float = 0.95) -> tuple[Axes, ...]:
@@ -48,8 +50,9 @@ def plot_scaling(result: Scaling, ax: Axes | Sequence[Axes] | None = None, level
     name = statistic_label(statistic.name)
     signed = bool(np.any(result.values < 0)) or statistic.name == "mean" or statistic.is_cumulant
     title = result.quantity + (" (unresolved)" if result.unresolved else "")
+    label = f"|{name}|" if signed else name
     subject = _Subject(
-        result.fit, result.values, result.errors, result.scale, f"|{name}|" if signed else name, title
+        result.fit, result.values, result.errors, result.scale, label, title, not result.unresolved
     )  # fmt: skip
     return _draw(subject, ax, level, 2)
 
@@ -72,7 +75,37 @@ def plot_fit(fit: RateFit, ax: Axes | Sequence[Axes] | None = None, level: float
     ------
     ImportError : matplotlib is not installed.
     """
-    return _draw(_Subject(fit, fit.values, fit.errors, "n", "value", ""), ax, level, 4)
+    return plot_values(fit, -fit.values if fit.negative else fit.values, fit.errors, ax, level)
+
+
+def plot_values(
+    fit: RateFit,
+    values: Array,
+    errors: Array,
+    ax: Axes | Sequence[Axes] | None = None,
+    level: float = 0.95,
+    *,
+    name: str = "value",
+    title: str = "",
+    resolved: bool = True,
+) -> tuple[Axes, ...]:
+    """Draw a `RateFit` and the signed values that it was made from; negative ones have open markers.
+
+    Parameters
+    ----------
+    fit : the fit, to the absolute values.
+    values, errors : the values with their signs, sorted by n, and their standard errors.
+    ax, level : see `RateFit.plot`.
+    name : of the values; bars are put around it where one is negative.
+    title : of the first panel.
+    resolved : False draws the fit without its exponent and interval.
+
+    Raises
+    ------
+    ImportError : matplotlib is not installed.
+    """
+    label = f"|{name}|" if np.any(np.asarray(values) < 0) else name
+    return _draw(_Subject(fit, values, errors, "n", label, title, resolved), ax, level, 4)
 
 
 def _draw(subject: _Subject, ax: Axes | Sequence[Axes] | None, level: float, panels: int) -> tuple[Axes, ...]:
@@ -116,14 +149,16 @@ def _draw_values(ax: Axes, subject: _Subject, level: float) -> None:
     if np.all(np.isfinite(high)) and high.max() < 1e300:
         ax.fill_between(grid, low, high, color=_FIT, alpha=0.16, lw=0)
     logs = "" if not fit.log_exponent else rf"\,(\log {_symbol(subject.scale)})^{{{fit.log_exponent:.2g}}}"
-    ax.plot(grid, fit.predict(grid), color=_FIT, lw=1.5, label=f"fit, exponent {exponent}")
+    named = f"fit, exponent {exponent}" if subject.resolved else "fit, unresolved"
+    ax.plot(grid, fit.predict(grid), color=_FIT, lw=1.5, label=named)
     guide = fit.predict(fit.n[-1:]) * (grid / fit.n[-1]) ** fit.exponent
     if fit.log_exponent:
         guide = guide * (np.log(grid) / np.log(fit.n[-1])) ** fit.log_exponent
-    ax.plot(
-        grid, guide, color=_GUIDE, lw=1, ls=(0, (4, 3)), zorder=1,
-        label=rf"${_symbol(subject.scale)}^{{{fit.exponent:.2f}}}{logs}$, no correction",
-    )  # fmt: skip
+    if subject.resolved:
+        ax.plot(
+            grid, guide, color=_GUIDE, lw=1, ls=(0, (4, 3)), zorder=1,
+            label=rf"${_symbol(subject.scale)}^{{{fit.exponent:.2f}}}{logs}$, no correction",
+        )  # fmt: skip
     bar = two_sided_quantile(level, np.inf)
     size, error = np.abs(subject.values), np.where(np.isfinite(subject.errors), subject.errors, 0.0)
     # on the logarithmic axis a bar that reaches zero would have no end: stop it at a hundredth of its value
@@ -147,15 +182,22 @@ def _draw_slopes(ax: Axes, subject: _Subject, level: float) -> None:
     fit = subject.fit
     middle, slope, error = fit.local_exponents.T
     bar = two_sided_quantile(level, np.inf)
-    low, high = fit.interval(level)
-    if np.isfinite(low):
-        ax.axhspan(low, high, color=_FIT, alpha=0.16, lw=0)
-    ax.axhline(fit.exponent, color=_GUIDE, lw=1, ls=(0, (4, 3)), zorder=1)
+    _draw_interval(ax, subject, level)
     grid = np.geomspace(fit.n[0], fit.n[-1], 100)
     ax.plot(grid, np.gradient(np.log(fit.predict(grid)), np.log(grid)), color=_FIT, lw=1.5)
     error = np.where(np.isfinite(error), error, 0.0)
     ax.errorbar(middle, slope, bar * error, fmt="o", ms=4, color=_DATA, elinewidth=1, capsize=2)
     ax.set_ylabel("local slope")
+
+
+def _draw_interval(ax: Axes, subject: _Subject, level: float) -> None:
+    """The exponent and its interval, unless it is not to be relied on."""
+    if not subject.resolved:
+        return
+    low, high = subject.fit.interval(level)
+    if np.isfinite(low):
+        ax.axhspan(low, high, color=_FIT, alpha=0.16, lw=0)
+    ax.axhline(subject.fit.exponent, color=_GUIDE, lw=1, ls=(0, (4, 3)), zorder=1)
 
 
 def _draw_residuals(ax: Axes, subject: _Subject, level: float) -> None:
@@ -170,9 +212,7 @@ def _draw_sensitivity(ax: Axes, subject: _Subject, level: float) -> None:
     """The exponent of every model against the smallest size it was fitted to; open markers have no weight."""
     fit = subject.fit
     low, high = fit.interval(level)
-    if np.isfinite(low):
-        ax.axhspan(low, high, color=_FIT, alpha=0.16, lw=0)
-    ax.axhline(fit.exponent, color=_GUIDE, lw=1, ls=(0, (4, 3)), zorder=1)
+    _draw_interval(ax, subject, level)
     bar = two_sided_quantile(level, np.inf)
     powers = list(dict.fromkeys(model.correction for model in fit.models))
     for k, power in enumerate(powers):

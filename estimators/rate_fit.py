@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from estimators import _power_law as law
-from estimators._power_law import Array
+from estimators._equality import ComparedByValue
 from estimators._records import matching_schema, number, plain
+from estimators._single_laws import CUT_PENALTY, PRIOR_WIDTH, Array, Profile, decay, profile
 from randtensor.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Correction", "RateFit", "SingleFit", "local_exponents"]
+__all__ = ["Correction", "RateFit", "SingleFit", "digits_for", "local_exponents"]
 
 Correction = Literal["auto"] | float | Sequence[float] | None
 
@@ -74,13 +76,13 @@ class SingleFit:
 
 
 @dataclass(frozen=True, eq=False)
-class RateFit:
+class RateFit(ComparedByValue):
     """An inferred exponent: the result of `fit_rate`.
 
     Attributes
     ----------
-    n, values, errors : the data, sorted by n; ``errors`` are the standard errors used, after inflation if
-        any.
+    n, values, errors : the data, sorted by n; ``values`` are absolute values, and ``errors`` the standard errors by
+        which they were weighted: steadied unless ``exact_errors``, and inflated after a poor fit.
     exponent : weighted mean of the exponents of the retained models.
     error : half the length of the 68.3 % interval: sampling and model error together.
     models : every fitted model, with its weight.
@@ -88,7 +90,9 @@ class RateFit:
     log_exponent, log_exponent_error : power of log n; None unless ``log_power`` was asked for.
     poor_fit : True when even the best model missed the data (p < 0.001); the errors were then inflated.
     given_errors : the standard errors as they were given; None when there were none.
-    correction, log_power, hedged : how the fit was asked for, see `fit_rate`.
+    correction, log_power, hedged, exact_errors : how the fit was asked for, see `fit_rate`.
+    negative : whether the values given were negative.
+    notes : sentences about what the exponent rests on: laws with a logarithm that fit as well, errors of zero.
 
     Examples
     --------
@@ -116,16 +120,26 @@ class RateFit:
     correction: float | str | tuple[float, ...] | None
     log_power: bool | float
     hedged: bool
+    exact_errors: bool
+    negative: bool
+    notes: tuple[str, ...]
     _branches: tuple[tuple[float, float], ...] = field(repr=False)
     _dof: float = field(repr=False)
     _relief: float = field(repr=False)
 
     def __str__(self) -> str:
         low, high = self.interval(0.95)
-        return f"exponent {self.exponent:.4g} ± {self.error:.2g}, 95 % interval ({low:.4g}, {high:.4g})"
+        digits = digits_for(low, high)
+        return (
+            f"exponent {self.exponent:.{digits}g} ± {self.error:.2g}, "
+            f"95 % interval ({low:.{digits}g}, {high:.{digits}g})"
+        ) + "".join(f" ({note})" for note in self.notes)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval of the exponent: union over the correction powers that the data allow.
+
+        An interval at a level above 98.6 % allows for more: for every correction, of whatever size, at which the law
+        fits worse than the best one by less than the square of the quantile.
 
         Raises
         ------
@@ -137,7 +151,30 @@ class RateFit:
         reach = float(law.relieved(quantile, self._relief))
         low = min(a - reach * s for a, s in self._branches)
         high = max(a + reach * s for a, s in self._branches)
+        if quantile**2 > law.RETAINED_WITHIN:
+            far_low, far_high = self._profile.bounds(quantile, self._lowest)
+            low, high = min(low, far_low), max(high, far_high)
         return low, high
+
+    @cached_property
+    def _profile(self) -> Profile:
+        log_n, log_values = np.log(self.n), np.log(self.values)
+        if self.log_power is not True and self.log_exponent:
+            log_values = log_values - self.log_exponent * np.log(log_n)
+        powers = law.candidate_powers(self.correction, self.hedged)
+        return profile(log_n, log_values, self.errors / self.values, powers, self.log_power is True)
+
+    @cached_property
+    def _lowest(self) -> float:
+        """Criterion of the best model."""
+        powers = law.candidate_powers(self.correction, self.hedged)
+        return min(
+            model.chi2
+            + (float(model._coefficients[-1]) / PRIOR_WIDTH) ** 2
+            + CUT_PENALTY * int(np.sum(self.n < model.n_min))
+            for model in self.models
+            if model.correction in powers
+        )
 
     @property
     def local_exponents(self) -> Array:
@@ -166,7 +203,8 @@ class RateFit:
         curves = [self._curve(fit, sizes) for fit in self.models if fit.weight >= min(0.05, top)]
         low = np.min([y - quantile * s for y, s in curves], axis=0)
         high = np.max([y + quantile * s for y, s in curves], axis=0)
-        return np.exp(low), np.exp(high)
+        with np.errstate(over="ignore"):  # the upper end is then infinite, as it should be
+            return np.exp(low), np.exp(high)
 
     def _curve(self, fit: SingleFit, sizes: Array) -> tuple[Array, Array]:
         """log T and its standard deviation at ``sizes``."""
@@ -178,12 +216,13 @@ class RateFit:
         elif self.log_exponent is not None:
             offset = self.log_exponent * np.log(log_n)
         u = float(fit._coefficients[-1])
-        ratio = law.decay(log_n, own[0], fit.correction)
+        ratio = decay(log_n, own[0], fit.correction)
         shift = np.expm1(u) * ratio
         gradient = np.stack([*rows, np.exp(u) * ratio / (1 + shift)], axis=-1)
         value = offset + np.log1p(shift) + gradient[..., :-1] @ fit._coefficients[:-1]
         variance = np.einsum("...i,ij,...j->...", gradient, fit._covariance, gradient)
-        return value, np.sqrt(variance)
+        # through a value that is exact the variance is zero up to rounding of either sign
+        return value, np.sqrt(np.maximum(variance, 0.0))
 
     def plot(self, ax: Axes | Sequence[Axes] | None = None, *, level: float = 0.95) -> tuple[Axes, ...]:
         """Values with the fitted law and its band; local slopes; residuals; sensitivity to the smallest n.
@@ -221,7 +260,7 @@ class RateFit:
 
         if not isinstance(other, RateFit):
             raise InputError(f"other is {other!r}, expected a RateFit")
-        for name in ("correction", "log_power", "hedged"):
+        for name in ("correction", "log_power", "hedged", "exact_errors", "negative"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if repr(mine) != repr(theirs):  # log_power = True is not 1.0
                 raise InputError(f"{name} is {mine!r} in one fit and {theirs!r} in the other, expected the same")
@@ -238,11 +277,12 @@ class RateFit:
         merged = [_average(pairs[size]) for size in sizes]
         return fit_rate(
             sizes,
-            [value for value, _ in merged],
+            [-value if self.negative else value for value, _ in merged],
             [error for _, error in merged],
             correction=self.correction,  # type: ignore[arg-type]
             log_power=self.log_power,
             hedged=self.hedged,
+            exact_errors=self.exact_errors,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -263,6 +303,9 @@ class RateFit:
             "correction": list(self.correction) if isinstance(self.correction, tuple) else self.correction,
             "log_power": self.log_power,
             "hedged": self.hedged,
+            "exact_errors": self.exact_errors,
+            "negative": self.negative,
+            "notes": list(self.notes),
             "local_exponents": self.local_exponents.tolist(),
             "models": [fit.to_dict() for fit in self.models],
             "branches": plain([list(branch) for branch in self._branches]),
@@ -295,10 +338,28 @@ class RateFit:
                 correction=tuple(correction) if isinstance(correction, list) else correction,
                 log_power=record["log_power"],
                 hedged=bool(record["hedged"]),
+                exact_errors=bool(record.get("exact_errors", False)),  # records of earlier versions lack these three
+                negative=bool(record.get("negative", False)),
+                notes=tuple(record.get("notes", ())),
                 _branches=tuple((float(a), number(s, math.inf)) for a, s in record["branches"]),
                 _dof=number(record["dof"], math.inf),
                 _relief=float(record["relief"]),
             )
+
+
+def digits_for(low: float, high: float) -> int:
+    """Significant digits, at least 4, that show both ends of an interval to a twentieth of its length.
+
+    >>> digits_for(-1.02, -0.97), digits_for(-1.00000002, -0.99999997)
+    (4, 9)
+    """
+    length = high - low
+    if not (math.isfinite(length) and length > 0):
+        return 4
+    for digits in range(4, 17):
+        if all(abs(float(f"{end:.{digits}g}") - end) <= length / 20 for end in (low, high)):
+            return digits
+    return 17
 
 
 def local_exponents(n: Array, values: Array, errors: Array) -> Array:

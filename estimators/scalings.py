@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from estimators._power_law import Array, two_sided_quantile
+from estimators._decisive import fit_text
+from estimators._equality import ComparedByValue
+from estimators._magnitudes import magnitudes_of, unresolved_reason
+from estimators._points import counts_at, sizes_at
 from estimators._records import matching_schema
+from estimators._single_laws import Array
 from estimators.estimation import Estimate, Variance, check_scalar, from_samples
 from estimators.exact_variance import variance_at
 from estimators.merging import extend_estimates
 from estimators.rate_fit import Correction, RateFit
 from estimators.rates import fit_rate
-from estimators.sampling import Progress, describe, draw_samples, positive_integer
+from estimators.sampling import Progress, describe, draw_samples
 from estimators.statistics import Statistic
 from randtensor.errors import InputError, ShapeError
-from randtensor.quantity import Quantity, resolve_sizes
+from randtensor.quantity import Quantity
 from randtensor.seeding import Seed, root_sequence
 
 if TYPE_CHECKING:
@@ -27,11 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["Scaling", "scaling"]
 
 _SCHEMA = "randtensor/scaling/1"
-_RESOLVED = 3.0  # standard errors away from zero, below which the sign of a value is not known
 
 
 @dataclass(frozen=True, eq=False)
-class Scaling:
+class Scaling(ComparedByValue):
     """A statistic against size: the result of `scaling`.
 
     Attributes
@@ -85,7 +89,7 @@ class Scaling:
     def __str__(self) -> str:
         span = f"{self.scale} = {self.n[0]:g} .. {self.n[-1]:g}"
         return (
-            f"{self.statistic} of {self.quantity}, {span}: {self.fit}"
+            f"{self.statistic} of {self.quantity}, {span}: {fit_text(self.fit)}"
             + (f" (unresolved: {self.reason})" if self.unresolved else "")
             + (" (heavy tails: see kurtosis)" if self.heavy_tailed else "")
         )
@@ -164,7 +168,7 @@ class Scaling:
         ------
         InputError : another quantity than the one sampled, or numbers of samples that are not positive.
         """
-        counts = _counts(samples, len(self.estimates))
+        counts = counts_at(samples, len(self.estimates))
         return self._with(extend_estimates(quantity, self.estimates, counts, jobs=jobs, progress=progress))
 
     def _with(self, estimates: tuple[Estimate, ...]) -> Scaling:
@@ -218,7 +222,7 @@ def scaling(
     statistic: str | Statistic = "rms",
     samples: int | Sequence[int] = 400,
     rng: Seed = None,
-    correction: Correction = "auto",
+    correction: Correction | Literal["derived"] = "auto",
     log_power: bool | float = False,
     hedged: bool = True,
     variance: Variance = "auto",
@@ -237,7 +241,8 @@ def scaling(
     statistic : see `estimate`.
     samples : independent samples per size: one number, or one per size in the order of ``n``.
     rng : seed; the same seed gives the same bits, whatever ``jobs`` and ``block_size``.
-    correction, log_power, hedged : see `fit_rate`.
+    correction : see `fit_rate`; also "derived": from exact moments or parity, see `rt.prediction.correction_power`.
+    log_power, hedged : see `fit_rate`.
     variance : where the standard errors of means come from, see `estimate`.
     scale : the scale (or its name) whose exponent is wanted; may be left out when only one varies.
     jobs, block_size, progress, keep_samples : see `estimate`.
@@ -264,22 +269,39 @@ def scaling(
     """
     chosen = Statistic.of(statistic)
     probes = check_scalar(quantity)
-    sizes, axis = _sizes(quantity, n, scale)
-    counts = _counts(samples, len(sizes))
+    sizes, axis = sizes_at(quantity, n, scale, fewest="two")
+    _check_widths([size[axis] for size in sizes])
+    counts = counts_at(samples, len(sizes))
+    power: Correction = derived_correction(quantity, chosen.name, correction)
     for count in counts:
         chosen.require(count, probes, quantity.only_squares)
     root = root_sequence(rng)
     order = sorted(range(len(sizes)), key=lambda i: sizes[i][axis])
     sizes, counts = [sizes[i] for i in order], [counts[i] for i in order]
     widths = np.array([size[axis] for size in sizes], dtype=float)
-    _check_options(widths, correction, log_power, hedged)
+    _check_options(widths, power, log_power, hedged)
     exact = variance_at(quantity, chosen, sizes, probes, variance)
     drawn = draw_samples(quantity, sizes, counts, root, jobs=jobs, block_size=block_size, progress=progress)
     estimates = tuple(
         from_samples(draws, chosen, size, root, probes, keep_samples, quantity=quantity, variance=known)
         for draws, size, known in zip(drawn, sizes, exact, strict=True)
     )
-    return from_estimates(estimates, axis, describe(quantity), correction, log_power, hedged)
+    return from_estimates(estimates, axis, describe(quantity), power, log_power, hedged)
+
+
+def derived_correction(quantity: Quantity, statistic: str, correction: Any) -> Any:
+    """``correction``, or the power that a rule derives where it is "derived".
+
+    Raises
+    ------
+    ExactError : no rule derives one.
+    """
+    if not isinstance(correction, str) or correction != "derived":
+        return correction
+    from randtensor.prediction import correction_power
+
+    power = correction_power(quantity, statistic)
+    return None if power is None else float(power)
 
 
 def from_estimates(
@@ -297,12 +319,21 @@ def from_estimates(
     statistic = estimates[0].statistic
     magnitudes, spread = magnitudes_of(values, errors, [found.dof for found in estimates], widths, statistic)
     reason = unresolved_reason(widths, values, errors, statistic)
+    signed = -magnitudes if np.all(values < 0) else magnitudes
     return Scaling(
         n=widths,
         values=values,
         errors=errors,
         estimates=estimates,
-        fit=fit_rate(widths, magnitudes, spread, correction=correction, log_power=log_power, hedged=hedged),
+        fit=fit_rate(
+            widths,
+            signed,
+            spread,
+            correction=correction,
+            log_power=log_power,
+            hedged=hedged,
+            exact_errors=all(math.isinf(found.dof) for found in estimates),
+        ),
         scale=axis,
         quantity=quantity,
         unresolved=reason is not None,
@@ -310,75 +341,12 @@ def from_estimates(
     )
 
 
-def magnitudes_of(
-    signed: Array, errors: Array, dofs: Sequence[float], widths: Array, statistic: str
-) -> tuple[Array, Array]:
-    """Absolute values and errors for the fit.
-
-    A value nearer to zero than its error says only that the magnitude is at most about that error, so it
-    enters as the error with a relative error of one.  Errors with few effective degrees of freedom (heavy
-    tails) are widened as Student's quantile widens an interval.
-    """
-    values = np.abs(signed)
-    if not np.all((values > 0) | (errors > 0)):
-        at = widths[np.flatnonzero((values == 0) & (errors == 0))[0]]
-        raise InputError(f"the {statistic} at n = {at:g} is exactly zero, expected a statistic that scales with n")
-    normal = two_sided_quantile(0.95, np.inf)
-    student = np.array([two_sided_quantile(0.95, max(dof, 3.0)) for dof in dofs])
-    magnitudes = np.maximum(values, errors)
-    return magnitudes, np.minimum(errors * student / normal, magnitudes)
-
-
-def unresolved_reason(widths: Array, values: Array, errors: Array, statistic: str) -> str | None:
-    """Why the exponent of these values means little; None if it does not."""
-    near = np.abs(values) < _RESOLVED * errors
-    if near.any():
-        listed = ", ".join(f"{width:g}" for width in widths[near])
-        return f"the {statistic} is within {_RESOLVED:g} standard errors of zero at n = {listed}"
-    signs = np.sign(values)
-    if np.any(signs != signs[0]):
-        change = int(np.flatnonzero(signs != signs[0])[0])
-        return f"the {statistic} changes sign between n = {widths[change - 1]:g} and n = {widths[change]:g}"
-    return None
-
-
-def _sizes(quantity: Quantity, n: Any, scale: Any) -> tuple[list[dict[str, int]], str]:
-    """Sizes of all scales at each point, and the name of the scale that is the abscissa."""
-    if isinstance(n, str | Mapping) or not np.iterable(n):
-        raise ShapeError(f"n is {n!r}, expected a list of at least two sizes")
-    points = list(n)
-    if not quantity.scale_names:
-        raise ShapeError(f"quantity {describe(quantity)} has no scale, expected one that can grow")
-    sizes = [resolve_sizes(quantity.scale_names, point) for point in points]
-    axis = _axis(quantity.scale_names, sizes, scale)
-    widths = [size[axis] for size in sizes]
+def _check_widths(widths: Sequence[int]) -> None:
     if len(set(widths)) < 2:
         raise ShapeError(f"n is {widths}: a slope needs at least two different sizes")
     if len(set(widths)) < len(widths):
         twice = next(width for width in widths if widths.count(width) > 1)
         raise ShapeError(f"n is {widths}: {twice} occurs more than once")
-    return sizes, axis
-
-
-def _axis(names: tuple[str, ...], sizes: list[dict[str, int]], scale: Any) -> str:
-    if scale is not None:
-        name = str(getattr(scale, "name", scale))
-        if name not in names:
-            raise InputError(f"scale is {name!r}, expected a scale of the quantity: {', '.join(names)}")
-        return name
-    varying = [name for name in names if len({size[name] for size in sizes}) > 1]
-    if len(varying) > 1:
-        raise InputError(f"scale is None, but {' and '.join(varying)} vary: name the one whose exponent is wanted")
-    return varying[0] if varying else names[0]
-
-
-def _counts(samples: Any, expected: int) -> list[int]:
-    if not np.iterable(samples) or isinstance(samples, str):
-        return [positive_integer("samples", samples)] * expected
-    counts = [positive_integer("samples", count) for count in samples]
-    if len(counts) != expected:
-        raise ShapeError(f"samples has {len(counts)} entries, expected {expected} as many as n")
-    return counts
 
 
 def _check_options(widths: Array, correction: Correction, log_power: bool | float, hedged: bool) -> None:

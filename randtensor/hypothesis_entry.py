@@ -1,4 +1,4 @@
-"""What Hypothesis calls when it is imported: ``st.from_type`` learns the types of this package.
+"""What Hypothesis calls when it is imported: it learns the types of this package, to draw and to show them.
 
 Strategies are made when they are asked for. A module of its own, since Hypothesis may be on its way of being imported
 by `randtensor.strategies`, which is not complete then.
@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import randtensor as rt
+from randtensor import tensors
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+    from hypothesis.vendor.pretty import RepresentationPrinter
 
 __all__ = ["register_types"]
 
@@ -23,14 +25,34 @@ _STRATEGIES: dict[type, str] = {
     rt.Term: "terms",
     rt.Bound: "bounds",
     rt.Expansion: "expansions",
-    rt.RandomTensor: "random_tensors",
     rt.DenseTensor: "contractions",
+    rt.Quantity: "contractions",
+    rt.Activation: "activations",
     rt.RandomFunction: "networks",
+    rt.DerivativeTensor: "derivative_tensors",
 }
+
+_FAMILIES: tuple[type, ...] = (
+    rt.RandomTensor,
+    tensors.Block,
+    tensors.Constant,
+    tensors.CP,
+    tensors.Fixed,
+    tensors.Gaussian,
+    tensors.GOE,
+    tensors.GUE,
+    tensors.Haar,
+    tensors.Identity,
+    tensors.IID,
+    tensors.Sparse,
+    tensors.Sphere,
+    tensors.SymmetricGaussian,
+    tensors.Wishart,
+)
 
 
 def register_types() -> None:
-    """Register a strategy for each type.
+    """Register a strategy for each type, and how an example of it is shown.
 
     >>> register_types()
     >>> from hypothesis import find, strategies as st
@@ -41,6 +63,9 @@ def register_types() -> None:
 
     for registered, name in _STRATEGIES.items():
         register_type_strategy(registered, _deferred(name))
+    for family in _FAMILIES:
+        register_type_strategy(family, _of_class)
+    _register_printers()
 
 
 def _deferred(name: str) -> Callable[[type[Any]], SearchStrategy[Any]]:
@@ -49,3 +74,55 @@ def _deferred(name: str) -> Callable[[type[Any]], SearchStrategy[Any]]:
         return strategy
 
     return make
+
+
+def _of_class(kind: type[Any]) -> SearchStrategy[Any]:
+    from randtensor.strategies.tensors import tensors_of_class
+
+    return tensors_of_class(kind)
+
+
+def _register_printers() -> None:
+    """Hypothesis spells out the fields of dataclasses, also of those that have a shorter text of their own."""
+    from hypothesis.vendor.pretty import for_type_by_name
+
+    for shown, printer in _PRINTERS.items():
+        for_type_by_name(shown.__module__, shown.__name__, printer)
+
+
+def _show(value: Any, printer: RepresentationPrinter, cycle: bool) -> None:
+    printer.text(repr(value))
+
+
+def _show_fixed(tensor: tensors.Fixed, printer: RepresentationPrinter, cycle: bool) -> None:
+    printer.text("fixed(")
+    printer.pretty(tensor.entries.tolist())
+    printer.text(")")
+
+
+def _show_gaussian(tensor: tensors.Gaussian, printer: RepresentationPrinter, cycle: bool) -> None:
+    if not tensor.covariance:
+        return _show(tensor, printer, cycle)
+    printer.text(f"{repr(tensor)[:-1].rstrip(',')}, covariance=")
+    printer.pretty([None if matrix is None else matrix.tolist() for matrix in tensor.covariance])
+    printer.text(")")
+
+
+def _show_derivative(tensor: rt.DerivativeTensor, printer: RepresentationPrinter, cycle: bool) -> None:
+    printer.pretty(tensor.function)
+    printer.text(".derivative(" if tensor.derivative_order else "(")
+    printer.pretty(tensor.x.tolist())
+    printer.text(f", {tensor.derivative_order})" if tensor.derivative_order else ")")
+
+
+_PRINTERS: dict[type, Callable[[Any, RepresentationPrinter, bool], None]] = {
+    rt.Scale: _show,
+    rt.Order: _show,
+    rt.Term: _show,
+    rt.Bound: _show,
+    rt.Expansion: _show,
+    rt.Activation: _show,
+    rt.DerivativeTensor: _show_derivative,
+    tensors.Fixed: _show_fixed,
+    tensors.Gaussian: _show_gaussian,
+}

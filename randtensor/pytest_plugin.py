@@ -25,7 +25,7 @@ _LEVELS = pytest.StashKey[dict[str, float]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("randtensor", "claims about scaling (randtensor)")
-    group.addoption("--randtensor-rng", type=_seed, default=0, metavar="SEED", help="integer seed of all claims (0)")
+    group.addoption("--randtensor-rng", type=_seed, metavar="SEED", help="integer seed of all claims (0)")
     group.addoption(
         "--randtensor-vary-rng", action="store_true", help="draw a fresh seed for this run, and print it in the summary"
     )
@@ -49,8 +49,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scaling: checks a claim by sampling; set on every test that uses rate_check")
+    chosen, varied = config.getoption("randtensor_rng"), config.getoption("randtensor_vary_rng")
+    if varied and chosen is not None:
+        raise pytest.UsageError(
+            f"--randtensor-rng={chosen} is given together with --randtensor-vary-rng, expected one of the two"
+        )
     given = getattr(config, "workerinput", {}).get(_PROPERTY)
-    drawn = secrets.randbits(32) if config.getoption("randtensor_vary_rng") else config.getoption("randtensor_rng")
+    drawn = secrets.randbits(32) if varied else chosen or 0
     config.stash[_SEED] = drawn if given is None else given
     config.stash[_LEVELS] = {}
 
@@ -101,6 +106,7 @@ def rate_check(request: pytest.FixtureRequest) -> Any:
         level=levels[node.nodeid],
         run_level=config.getoption("randtensor_false_refutation"),
         inconclusive=config.getoption("randtensor_inconclusive"),
+        path=str(node.path),
         record=lambda verdict: node.user_properties.append((_PROPERTY, json.dumps(verdict))),
     )
 
@@ -112,9 +118,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     level = config.getoption("randtensor_false_refutation")
     spent = math.fsum(verdict["false_refutation"] for verdict in verdicts)
     terminalreporter.section("claims about scaling")
-    widths = [max(len(verdict[key]) for verdict in verdicts) for key in ("verdict", "measured", "predicted")]
+    widths = [max(len(verdict[key]) for verdict in verdicts) for key in ("outcome", "measured", "predicted")]
     for verdict in verdicts:
-        cells = [verdict[key] for key in ("verdict", "measured", "predicted")]
+        cells = [verdict[key] for key in ("outcome", "measured", "predicted")]
         line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         colour = {"green": verdict["good"], "red": verdict["bad"]}
         colour["yellow"] = not any(colour.values())
@@ -123,7 +129,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"{line}  {claim}" + ("" if named_by_test else f"  ({nodeid})"), **colour)
     terminalreporter.write_line(
         f"rng {config.stash[_SEED]}; a true claim is refuted with probability at most {spent:.2g} "
-        f"(error budget {level:g}, {len(verdicts)} assertions)"
+        f"(error budget {level:g}, {len(verdicts)} {'assertion' if len(verdicts) == 1 else 'assertions'})"
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import randtensor as rt
-from theory_checks import Claim, Exact, Identity, Tight, Zero, check, verify
+from theory_checks import Claim, Exact, Identity, NoDefiniteBound, Tight, Zero, check, verify
 from theory_checks.adaptive import LOOKS, fair_shares
 from theory_checks.allocation import allocate
 from theory_checks.reports import Interrupted
@@ -215,8 +215,49 @@ def test_errors_name_the_claim():
     def broken(size, batch, rng):
         return 1 / (size - size)
 
-    with pytest.raises(rt.InputError, match="claim 'broken': sampling failed with ZeroDivisionError"):
-        verify([claim("broken", rt.Theta(1), broken)], time_budget=1.0)
+    message = "claim 'broken': sampling failed with ZeroDivisionError"
+    for options in ({}, {"time_budget": 0.5}):
+        report = verify([claim("broken", rt.Theta(1), broken), claim("true", rt.Theta(n**-1))], rng=0, **options)
+        bad, fine = report.results
+        assert (bad.verdict, bad.counts, bad.contradictions) == ("inconclusive", (0,) * 4, ())
+        assert bad.reason.startswith(message) and bad.details["error"] == "InputError"
+        assert fine.verdict != "refuted" and sum(fine.counts) > 0
+        assert report.exit_status == 3
+        json.dumps(report.to_dict(), allow_nan=False)
+        assert "ZeroDivisionError" in report.text()
+    with pytest.raises(rt.InputError, match="jobs is 0, expected a positive integer"):
+        verify([claim("true", rt.Theta(n**-1))], jobs=0)
+
+
+@pytest.mark.parametrize("options", [{"budget": 4}, {"time_budget": 1.0}])
+@pytest.mark.parametrize("predicted", [Tight(), Tight(n**-1), NoDefiniteBound()])
+def test_more_samples_add_no_quantiles(predicted, options):
+    # 400 samples are enough for three quantiles, 1600 for four
+    (result,) = verify([claim("tight", predicted)], rng=0, **options).results
+    assert sum(result.counts) > 1600 or "time_budget" in options
+    assert result.claim.quantiles == (10.0, 50.0, 90.0)
+    assert len(result.contradictions) == (3 if predicted == Tight(n**-1) else 1)
+    assert str(result.claim.predicted) == str(predicted)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rng": 4}, "rng is 4, but the run to replay had 3, expected the options of that run"),
+        ({"budget": 2.0}, "budget is 2.0, but the run to replay had 1.0"),
+        ({"false_refutation": 0.01}, "false_refutation is 0.01, but the run to replay had 0.0001"),
+        ({"quick": True}, "quick is True, but the run to replay had False"),
+    ],
+)
+def test_a_replay_takes_the_options_of_its_run(report, options, message):
+    with pytest.raises(rt.InputError, match=message):
+        verify(mixed(), replay=report.to_dict(), **{"rng": 3, **options})
+
+
+def test_a_replay_takes_the_claims_of_its_run(report):
+    with pytest.raises(rt.InputError, match="target has 1 assertions, but the run to replay split its levels over 7"):
+        verify(mixed()[:1], rng=3, replay=report.to_dict())
+    assert len(verify(mixed(), rng=3, replay=report.to_dict(), only="false").results) == 1
 
 
 @pytest.mark.parametrize(

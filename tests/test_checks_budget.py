@@ -119,10 +119,7 @@ def test_what_holds_has_no_small_p_value_and_what_vanishes_no_chance():
     for predicted in (rt.Theta(n**-1), Zero(), Tight(quantiles=(50, 90))):
         assert min(check(claim(law(), predicted), rng=0).contradictions) > 1e-3
 
-    @rt.quantity(n, name="nothing")
-    def nothing(size, batch, rng):
-        return np.zeros(batch)
-
+    nothing = rt.einsum("aa->", rt.identity(n)) * 0
     assert check(claim(nothing, rt.O(1)), rng=0).contradictions == (1.0,)
     assert check(claim(nothing, rt.Theta(1)), rng=0).contradictions == (0.0,)
     assert check(claim(law(), Identity(1e-9)), rng=0).contradictions == ()
@@ -186,3 +183,28 @@ def test_several_looks_keep_the_probability_of_a_false_refutation():
 def test_looks_are_counted(looks):
     with pytest.raises(rt.InputError, match=f"looks is {looks}, expected a positive integer"):
         check(claim(law(), rt.Theta(n)), looks=looks)
+
+
+def test_quantiles_share_their_level_once():
+    slopes = QuantileSlopes({25: -1.0, 50: -1.0, 75: -1.0, 90: -1.0})
+    found = [check(claim(law(name=f"{i}"), slopes, name=f"{i}", margin=1e-6), rng=i, jobs=1, false_refutation=0.2)
+             for i in range(150)]  # fmt: skip
+    for result in found:
+        p = min(result.contradictions)
+        assert result.p_value == pytest.approx(min(1.0, 4 * p))
+        assert (result.verdict == "refuted") == (p <= 0.2 / 4 * (1 + 1e-3))
+    # at most 0.2: five binomial standard errors more have probability 3e-7
+    assert 0 < sum(result.verdict == "refuted" for result in found) <= 150 * 0.2 + 5 * np.sqrt(150 * 0.16)
+
+
+def test_a_run_of_quantiles_keeps_its_budget_and_counts_every_quantile_once():
+    slopes = QuantileSlopes({25: -1.0, 50: -1.0, 75: -1.0, 90: -1.0})
+    wrong = 0
+    for i in range(60):
+        claims = [claim(law(name=f"{i} {j}"), slopes, name=f"{i} {j}", margin=1e-6) for j in range(2)]
+        run = verify(claims, rng=i, jobs=1, false_refutation=0.2)
+        assert run.error_budget.first_level == pytest.approx(0.2 / 8)
+        assert run.results[0].false_refutation == pytest.approx(0.1)
+        wrong += any(result.verdict == "refuted" for result in run.results)
+    # as above
+    assert wrong <= 60 * 0.2 + 5 * np.sqrt(60 * 0.16)

@@ -129,3 +129,15 @@ def test_options_that_cannot_be_used(arguments, options, message):
 def test_samples_that_cannot_be_used(samples, message):
     with pytest.raises(rt.InputError, match=message):
         minimum_detectable(check(CLAIMS["Zero"], rng=0), samples=samples)
+
+
+def test_what_denies_a_common_order_says_from_which_agreement_on_it_is_refuted():
+    stated = claim(law(), NoDefiniteBound(quantiles=(50, 90)), samples=150)
+    result = check(stated, rng=0)
+    assert result.verdict == "inconclusive" and result.detectable > stated.margin
+    # so many samples refute exponents that agree exactly, which fall short of the margin by all of it
+    counts = samples_required(result, stated.margin)
+    assert min(counts) > 150
+    # each refuted with probability 0.99 or so: fewer than 5 of 10 have probability below 1e-6
+    again = [check(claim(law(), NoDefiniteBound(quantiles=(50, 90)), samples=list(counts)), rng=i) for i in range(10)]
+    assert sum(found.verdict == "refuted" for found in again) >= 5

@@ -64,8 +64,20 @@ def test_bounds_that_fail(exponent):
     law = power_law(exponent, correction=2.0)
     order = n**exponent
     too_small, too_large = order * n**-0.5, order * n**0.5
-    for bound in (rt.Theta(too_small), rt.Theta(too_large), rt.O(too_small), rt.o(order), rt.Omega(too_large)):
+    for bound in (rt.Theta(too_small), rt.Theta(too_large), rt.O(too_small), rt.o(too_small), rt.Omega(too_large)):
         assert verdict(law, bound).verdict == "refuted"
+
+
+def test_a_law_just_below_its_order_is_not_refuted():
+    for shortfall in (0.0, 0.05, 0.09):
+        found = verdict(power_law(-1 - shortfall), rt.o(n**-1), samples=200_000, correction=None)
+        assert found.verdict == "inconclusive"
+    assert (
+        "neither in nor beyond the margin of the claimed"
+        in verdict(power_law(-1.05), rt.o(n**-1), samples=200_000, correction=None).reason
+    )
+    assert verdict(power_law(-0.95), rt.o(n**-1), samples=200_000, correction=None).verdict == "refuted"
+    assert verdict(power_law(-1.15), rt.o(n**-1), samples=200_000, correction=None).verdict == "consistent"
 
 
 def test_an_upper_bound_says_when_it_is_not_tight():
@@ -108,9 +120,9 @@ def test_where_samples_do_not_help_larger_sizes_are_advised():
     # the laws that the data allow differ by 0.3, whatever the sampling error
     found = decide_interval(region, lambda q: (-0.15 - 0.01 * q, 0.15 + 0.01 * q), 0.0, 4.0)
     assert (found.verdict, found.factor) == ("inconclusive", None)
-    assert "use sizes about 2.2 times as large, a smaller margin, or state the correction" in found.reason
+    assert "use sizes about 2.2 times as large, another margin, or state the correction" in found.reason
     edge = decide_interval(region, lambda q: (0.1 - 0.01 * q, 0.1 + 0.01 * q), 0.1, 4.0)
-    assert "use larger sizes, a smaller margin, or state the correction" in edge.reason
+    assert "use more and larger sizes, another margin, or state the correction" in edge.reason
 
 
 def test_the_smallest_detectable_deviation_is_detected():
@@ -136,13 +148,57 @@ def test_a_law_that_no_power_fits_is_not_decided_by_a_hair():
 
 
 def test_a_quantity_that_vanishes_satisfies_every_upper_bound_and_no_lower_one():
-    @rt.quantity(n, name="nothing")
-    def nothing(size, batch, rng):
-        return np.zeros(batch)
+    vanishing = rt.einsum("ab,ab->", rt.identity(n), rt.identity(n)) * 0
+    for bound in (rt.O(n**-5), rt.o(n**-5)):
+        assert verdict(vanishing, bound).verdict == "consistent"
+    for bound in (rt.Theta(n**-5), rt.Omega(n**-5)):
+        assert verdict(vanishing, bound).verdict == "refuted"
+    assert verdict(vanishing, Zero()).verdict == "consistent"
 
-    assert verdict(nothing, rt.O(n**-5)).verdict == "consistent"
-    assert verdict(nothing, rt.Theta(n**-5)).verdict == "refuted"
-    assert verdict(nothing, Zero()).verdict == "consistent"
+
+def rare(probability, value=1.0):
+    @rt.quantity(n, name=f"{value} with probability {probability}")
+    def law(size, batch, rng):
+        return value * (rng.random(batch) < probability)
+
+    return law
+
+
+def test_what_is_zero_in_every_sample_may_be_rare():
+    law = rare(1e-3)
+    # all of 80 samples are zero with probability 0.92
+    for predicted in (rt.Theta(1), rt.O(n**-5), rt.Omega(1), rt.Theta(n**-5)):
+        found = verdict(law, predicted, samples=20)
+        assert (found.verdict, found.contradictions) == ("inconclusive", (1.0,))
+        assert "all 80 samples are zero, so that values with a probability up to 0.056 may be missing" in found.reason
+    for predicted in (Exact(1e-3), Exact(1e-3, within=10)):
+        found = verdict(law, predicted, samples=20, statistic="mean")
+        assert (found.verdict, found.p_value) == ("inconclusive", 1.0)
+        assert "no error to judge the difference by" in found.reason
+    # the exact variance is enough to tell
+    known = Exact(0.5, std=1e-3)
+    assert verdict(law, known, samples=20, statistic="mean").verdict == "refuted"
+
+
+@pytest.mark.parametrize(("samples", "expected"), [(5, "inconclusive"), (100, "consistent")])
+def test_samples_without_scatter_bound_what_they_may_miss(samples, expected):
+    for predicted in (Zero(), Exact(0)):
+        found = verdict(rare(1e-9), predicted, samples=samples, statistic="mean")
+        assert found.verdict == expected
+        assert f"all {4 * samples} samples are at the predicted value, so that at most" in found.reason
+    # missing them all has probability 1 %: a mean of 0.3 deviations of one sample has q / (1 - q) = 0.09
+    few = verdict(rare(1e-9), Zero(), samples=5)
+    assert sum(few.samples_required) == pytest.approx(math.log(0.01) / math.log(1 - 0.09 / 1.09), abs=4)
+
+
+def test_signs_scatter_though_their_squares_do_not():
+    @rt.quantity(n, name="signs")
+    def signs(size, batch, rng):
+        return rng.choice([-1.0, 1.0], batch)
+
+    assert verdict(signs, Exact(1)).verdict == "consistent"
+    assert verdict(signs, Exact(2)).verdict == "inconclusive"
+    assert verdict(signs, Exact(1), samples=4).verdict == "inconclusive"
 
 
 def test_exact_values():
@@ -165,8 +221,15 @@ def test_exact_values_of_what_is_not_random():
     def size_itself(size, batch, rng):
         return np.full(batch, float(size))
 
-    assert verdict(size_itself, Exact(n), statistic="mean", samples=4).verdict == "consistent"
-    assert verdict(size_itself, Exact(lambda size: size + 1e-3), statistic="mean", samples=4).verdict == "refuted"
+    assert verdict(size_itself, Exact(n), statistic="mean", samples=20).verdict == "consistent"
+    assert verdict(size_itself, Exact(n), statistic="mean", samples=4).verdict == "inconclusive"
+    # nothing tells that it is not random; of what is made of given tensors, it is known
+    wrong = Exact(lambda size: size + 1e-3)
+    assert verdict(size_itself, wrong, statistic="mean", samples=20).verdict == "inconclusive"
+    trace = rt.einsum("aa->", rt.identity(n))
+    for statistic in ("mean", "rms"):
+        assert verdict(trace, Exact(n), statistic=statistic, samples=4).verdict == "consistent"
+        assert verdict(trace, wrong, statistic=statistic, samples=4).verdict == "refuted"
 
 
 def test_zero_means():

@@ -234,6 +234,40 @@ def test_cumulants_are_statistics_that_scale():
     assert (below.values < 0).all()
 
 
+def other_average():
+    return average() * 2
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (lambda: cumulant(average(), 3, 4, samples=50, rng=2), "other has order 3, expected 2 as here"),
+        (lambda: cumulant(average(), 2, 8, samples=50, rng=2), "other has sizes {'n': 8}, expected {'n': 4} as here"),
+        (lambda: cumulant(other_average(), 2, 4, samples=50, rng=2), "other has another quantity, expected samples of"),
+        (lambda: joint_cumulant([average()] * 2, 4, samples=50, rng=2), "other has another quantity, expected samples"),
+        (lambda: cumulant(average(), 2, 4, samples=60, rng=1), "other has the seed 1 too, expected independent sampl"),
+        (lambda: 1.0, "other is 1.0, expected a Cumulant"),
+    ],
+)
+def test_only_independent_samples_of_one_law_are_merged(other, message):
+    with pytest.raises(rt.InputError, match=message):
+        cumulant(average(), 2, 4, samples=50, rng=1).merge(other())
+
+
+def test_given_samples_are_merged_once():
+    x, y = np.random.default_rng(0).exponential(size=(2, 40))
+    found = cumulant(x, 2)
+    both = found.merge(cumulant(y, 2))
+    assert both.value == pytest.approx(np.var(np.concatenate([x, y]), ddof=1))
+    for result in (found, both, joint_cumulant([x, y])):
+        with pytest.raises(rt.InputError, match="other is the same result, expected independent samples"):
+            result.merge(result)
+    with pytest.raises(rt.InputError, match="other is a joint cumulant, expected a single one as here"):
+        found.merge(joint_cumulant([x, y]))
+    with pytest.raises(TypeError):
+        found + 1
+
+
 def test_more_samples_are_added():
     first, second = (cumulant(average(), 4, 4, samples=500, rng=seed) for seed in (1, 2))
     both = first + second
@@ -310,7 +344,7 @@ def test_joint_conditional_cumulants():
 
 
 def conditional_draws(f, x):
-    from estimators.cumulants import Joint
+    from estimators.joint import Joint
 
     return Joint([conditional_covariance(f, x, x)]).sample(8, 500, rng=5)[:, 0]
 

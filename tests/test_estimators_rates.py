@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from estimators import RateFit, fit_rate
+from estimators.rate_fit import digits_for
 from randtensor.errors import InputError, ShapeError
 
 WIDTHS = 2.0 ** np.arange(5, 11)
@@ -158,7 +159,81 @@ def test_powers_of_the_logarithm():
 
 def test_all_zero_errors_are_unknown_errors():
     values = 2 / WIDTHS
-    assert fit_rate(WIDTHS, values, 0 * values).interval() == fit_rate(WIDTHS, values).interval()
+    fit, without = fit_rate(WIDTHS, values, 0 * values), fit_rate(WIDTHS, values)
+    assert fit.interval() == without.interval()
+    said = "every error is 0: a common relative error was estimated from the residuals instead"
+    assert said in fit.notes and said not in without.notes
+
+
+@pytest.mark.parametrize("errors", [[0.02, 0, 0.02, 0, 0.02, 0.02], [1.0, 0, 1.0, 1.0, 1e-12, 1e6]])
+@pytest.mark.filterwarnings("error")
+def test_a_single_error_of_zero_makes_a_value_exact(errors):
+    values = 2 / WIDTHS
+    fit = fit_rate(WIDTHS, values, np.array(errors) * values)
+    assert "the error is 0 at n = 64" in fit.notes[0] and "taken as exact" in fit.notes[0]
+    assert fit.predict(64.0) == pytest.approx(2 / 64, rel=1e-6)
+    assert np.all(np.isfinite(fit.residuals)) and np.all(fit.band(WIDTHS)[1] >= fit.band(WIDTHS)[0])
+
+
+@given(seed=st.integers(0, 1000), known=st.booleans())
+def test_negative_values_are_fitted_by_their_size(seed, known):
+    values, errors = noisy(lambda n: 1 / n, 0.02, seed)
+    fit, mirrored = (fit_rate(WIDTHS, s * values, errors if known else None) for s in (1, -1))
+    assert (fit.negative, mirrored.negative) == (False, True)
+    assert mirrored.interval() == fit.interval() and mirrored.models == fit.models
+    assert {**mirrored.to_dict(), "negative": False} == fit.to_dict()
+    assert RateFit.from_dict(mirrored.to_dict()).negative
+    if known:
+        more = fit_rate(WIDTHS * 64, -values / 64, errors / 64)
+        assert mirrored.merge(more).negative
+        with pytest.raises(InputError, match="negative is False in one fit and True in the other"):
+            fit.merge(more)
+
+
+@pytest.mark.parametrize(("power", "says"), [(1, "n^-1.00 log n fits as well"), (-1, "n^-1.00 / log n fits as well")])
+def test_a_logarithm_that_fits_as_well_is_named(power, says):
+    values = 3 * np.log(WIDTHS) ** power / WIDTHS
+    fit = fit_rate(WIDTHS, values, 0.001 * values)
+    low, high = fit.interval()
+    assert not low < -1 < high  # sure of the wrong exponent
+    (note,) = fit.notes
+    assert says in note and f"(log_power={power})" in note and note in str(fit)
+    assert RateFit.from_dict(fit.to_dict()).notes == fit.notes
+    told = fit_rate(WIDTHS, values, 0.001 * values, log_power=power)
+    assert told.notes == () and told.interval()[0] < -1 < told.interval()[1]
+    assert fit_rate(WIDTHS, values, 0.001 * values, log_power=0).notes == ()
+
+
+def test_data_that_reject_a_logarithm_or_cannot_see_one_are_without_note():
+    n = 4.0 ** np.arange(3, 10)
+    for values in (3 / n, 3 / n * (1 + n**-0.5)):
+        assert fit_rate(n, values, 1e-4 * values).notes == ()
+    values = 3 / WIDTHS
+    rough = fit_rate(WIDTHS, values, 0.3 * values)  # the interval holds the exponent of both
+    assert rough.notes == () and rough.interval()[0] < -1.2 < -0.8 < rough.interval()[1]
+    assert fit_rate(WIDTHS[:2], values[:2]).notes == ()
+    assert fit_rate(WIDTHS / 1024, values, 1e-3 * values).notes == ()  # no logarithm below 1
+
+
+def test_records_of_earlier_versions_have_no_notes():
+    record = fit_rate([8, 16], [1, 2], [0.1, 0.1]).to_dict()
+    del record["notes"], record["negative"]
+    assert RateFit.from_dict(record).notes == () and not RateFit.from_dict(record).negative
+
+
+@given(center=st.floats(-5, 5), exponent=st.floats(-12, 0))
+def test_the_ends_of_an_interval_are_told_apart(center, exponent):
+    low, high = center - 10**exponent, center + 10**exponent
+    digits = digits_for(low, high)
+    assert digits >= 4 and float(f"{low:.{digits}g}") < float(f"{high:.{digits}g}")
+    assert digits_for(-1.0, -1.0) == digits_for(-math.inf, math.inf) == 4
+
+
+def test_a_precise_fit_is_printed_with_its_digits():
+    values = 3 / WIDTHS
+    text = str(fit_rate(WIDTHS, values, 1e-9 * values))
+    low, high = text.split("(")[1].split(")")[0].split(", ")
+    assert float(low) < -1 < float(high)
 
 
 def test_interval_levels_nest():
@@ -181,9 +256,14 @@ def test_interval_levels_nest():
         (([8, math.inf], [1.0, 2.0]), {}, InputError, "expected positive finite sizes"),
         (([8, 16], [1.0]), {}, ShapeError, "values has 1 entries, expected 2 as many as n"),
         (([8, 16], [[1.0, 2.0]]), {}, ShapeError, r"values has shape \(1, 2\), expected one dimension"),
-        (([8, 16], [1.0, -2.0]), {}, InputError, r"values is \[1.0, -2.0\], expected positive finite num"),
-        (([8, 16], [1.0, 0.0]), {}, InputError, "expected positive finite numbers"),
-        (([8, 16], [1.0, math.nan]), {}, InputError, "expected positive finite numbers"),
+        (([16, 8], [1.0, -2.0]), {}, InputError, "values changes sign between n = 8 and n = 16, expected one sign"),
+        (([8, 16], [1.0, 0.0]), {}, InputError, r"values is \[1.0, 0.0\], expected finite numbers other than zero"),
+        (([8, 16], [1.0, math.nan]), {}, InputError, "expected finite numbers other than zero"),
+        (([8, 16], [1j, 2j]), {}, InputError, r"values is \[1j, 2j\], expected a sequence of real numbers"),
+        (([8, 16], np.array([1j, 2j])), {}, InputError, "expected a sequence of real numbers$"),
+        (([8, 16], [1, 2], [1j, 2j]), {}, InputError, r"errors is \[1j, 2j\], expected a sequence of real"),
+        (([8, 16], [1.0, 1e-320]), {}, InputError, "values is 1e-320 at n = 16, expected at least 2.2e-308 in size"),
+        (([8, 16], [1.0, 1.0], [1.0, 1e200]), {}, InputError, r"errors is 1e\+200 at n = 16, where values is 1: exp"),
         (([8, 16], ["a", "b"]), {}, InputError, r"values is \['a', 'b'\], expected a sequence of real"),
         (([8, 16], [1, 2], [1, -1]), {}, InputError, r"errors is \[1.0, -1.0\], expected finite standard"),
         (([8, 16], [1, 2], [1, math.inf]), {}, InputError, "expected finite standard errors"),
@@ -220,8 +300,11 @@ def test_the_relief_of_a_union_ends_before_refutations():
     values, errors = noisy(lambda n: 1 / n, 0.002)
     fit = fit_rate(WIDTHS, values, errors)
     singles = [fit_rate(WIDTHS, values, errors, correction=w, hedged=False) for w in (0.5, 1.0)]
-    union = [min(s.interval(0.9999)[0] for s in singles), max(s.interval(0.9999)[1] for s in singles)]
-    assert list(fit.interval(0.9999)) == pytest.approx(union, rel=1e-9)
+    quantile = 3.890592  # of a level of 0.9999
+    low, high = fit.interval(0.9999)
+    assert low <= min(s.exponent - quantile * s.error for s in singles) + 1e-9
+    assert high >= max(s.exponent + quantile * s.error for s in singles) - 1e-9
+    assert low >= min(s.interval(0.9999)[0] for s in singles) and high <= max(s.interval(0.9999)[1] for s in singles)
     short = [max(s.interval(0.95)[1] - s.interval(0.95)[0] for s in singles)]
     assert fit.interval(0.95)[1] - fit.interval(0.95)[0] < 1.02 * short[0]
 
@@ -310,3 +393,6 @@ def test_figures_of_a_fit():
         assert [ax.get_ylabel() for ax in axes] == ["value", "local slope", "residual / standard error", "exponent"]
         assert axes[3].get_xlabel() == "smallest $n$ fitted"
         pyplot.close(axes[0].figure)
+    axes = fit_rate(WIDTHS, -values, errors).plot()
+    assert axes[0].get_ylabel() == "|value|" and "negative" in axes[0].get_legend_handles_labels()[1]
+    pyplot.close(axes[0].figure)

@@ -221,6 +221,40 @@ def test_records_restore_the_distance(kind):
             GaussianDistance.from_dict(damaged)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_independent_samples_are_merged(kind):
+    square = rt.einsum("a,a->", rt.gaussian(n), rt.gaussian(n))
+
+    def found(rng=1, size=4, quantity=square, kind=kind, samples=100, **options):
+        return distance_to_gaussian(quantity, kind, size, samples=samples, rng=rng, **options)
+
+    one, two = found(), found(rng=2, samples=300)
+    both = one.merge(two)
+    assert both == two.merge(one) and both.samples == 400 and both.seed is None
+    assert both.value == pytest.approx((one.value + 3 * two.value) / 4)
+    assert both.error == pytest.approx(np.hypot(one.error, 3 * two.error) / 4)
+    assert both.dof == one.dof + two.dof and min(one.upper, two.upper) <= both.upper <= max(one.upper, two.upper)
+    fitted = found(variance="fitted").merge(found(rng=2, variance="fitted"))
+    assert fitted.variance == pytest.approx(
+        (found(variance="fitted").variance + found(rng=2, variance="fitted").variance) / 2
+    )
+    for other, message in (
+        (found(), "other has the seed 1 too, expected independent samples"),
+        (found(rng=2, size=8), "other has sizes {'n': 8}, expected {'n': 4} as here"),
+        (found(rng=2, variance=2.0), "other has variance 2.0, expected 1.0 as here"),
+        (found(rng=2, variance="fitted"), "other has fitted True, expected False as here"),
+        (found(rng=2, quantity=square * 2), "other has another quantity, expected samples of the same law"),
+        (found(rng=2, kind=next(k for k in KINDS if k != kind)), "other has kind '?[a-z-]+'?, expected"),
+        (0.1, "other is 0.1, expected a GaussianDistance"),
+    ):
+        with pytest.raises(rt.InputError, match=message):
+            one.merge(other)
+    given_samples = distance_to_gaussian(np.random.default_rng(0).gamma(3, size=100), kind)
+    for result in (given_samples, both):
+        with pytest.raises(rt.InputError, match="other is the same result, expected independent samples"):
+            result.merge(result)
+
+
 X = np.arange(30.0) - 14
 
 

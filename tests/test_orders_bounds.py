@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import strategies as st
 from order_strategies import bounds, law, m, n, orders
 
 from randtensor.errors import OrderError
@@ -32,11 +31,10 @@ class TestBounds:
         assert a.implies(a)
         assert a.implies(c) or not (a.implies(b) and b.implies(c))
 
-    @law(st.sampled_from(["O", "o", "Theta", "Omega"]), orders(), orders(), orders())
-    def test_implication_chains(self, kind: str, a: Order, b: Order, c: Order) -> None:
+    @law(orders(), orders(), orders())
+    def test_implication_chains(self, a: Order, b: Order, c: Order) -> None:
         chain = [o(a), O(a + b), O(a + b + c)]
         assert chain[0].implies(chain[1]) and chain[1].implies(chain[2]) and chain[0].implies(chain[2])
-        assert Bound(kind, a).implies(Bound(kind, a))  # type: ignore[arg-type]
 
     def test_products(self) -> None:
         assert Theta(n) * Theta(m) == Theta(n * m) and O(n) * Theta(m) == O(n * m) == O(n) * O(m)

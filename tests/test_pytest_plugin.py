@@ -93,7 +93,7 @@ def test_a_claim_that_holds_passes_and_is_in_the_summary(run):
         [
             r"=+ claims about scaling =+",
             r"consistent  exponent 0\.\d+ ± 0\.\d+  Theta\(n\^\{1/2\}\)  \S+\.py::test_length$",
-            r"rng 0; a true claim is refuted with probability at most 6.1e-05 \(error budget 0.0001, 1 assertions\)",
+            r"rng 0; a true claim is refuted with probability at most 6.1e-05 \(error budget 0.0001, 1 assertion\)$",
         ]
     )
 
@@ -134,15 +134,31 @@ def test_control(rate_check):
     rate_check(LENGTH, predicted=rt.O(1), n=WIDTHS, expect="refuted")
 
 def test_exact(rate_check):
-    rate_check(SUM, statistic="mean", predicted=theory_checks.Exact(2 * n), n=[4, 8])
+    rate_check(SUM, statistic="mean", predicted=theory_checks.Exact(n), n=[4, 8])
 
 def test_wrong_control(rate_check):
     rate_check(LENGTH, predicted=rt.Theta(n**0.5), n=WIDTHS, expect="refuted")
 """)
-    result.assert_outcomes(passed=2, failed=2)
+    result.assert_outcomes(passed=3, failed=1)
     result.stdout.re_match_lines([r"E .*: consistent \(a negative control: expected to be refuted\)"])
-    result.stdout.re_match_lines([r"E\s+values:        .* \(expected 8\), .* \(expected 16\)"])
     result.stdout.re_match_lines([r"consistent .*  L1  \(\S+::test_claim\)"])
+
+
+def test_exact_values_are_shown_beside_those_measured(run):
+    result = run("""
+SUM = rt.einsum("a,a->", *2 * [rt.gaussian(n)])
+
+def test_exact(rate_check):
+    rate_check(SUM, statistic="mean", predicted=theory_checks.Exact(3 * n), n=[4, 8])
+""")
+    result.stdout.re_match_lines(
+        [
+            r"E\s+measured:      n = 4: mean \S+ ± \S+ \(predicted 12\), z = -\S+",
+            r"E\s+n = 8: mean \S+ ± \S+ \(predicted 24\), z = -\S+",
+            r"E\s+samples:       \d+, \d+$",
+        ]
+    )
+    result.stdout.no_re_match_line(r"E\s+values:")
 
 
 @pytest.mark.parametrize(
@@ -199,6 +215,12 @@ def test_the_seed_decides_the_numbers(run):
     seed = re.search(r"drawn seed, --randtensor-rng=(\d+) repeats the run", varied.text).group(1)
     assert f"rng {seed};" in varied.text
     assert measured(f"--randtensor-rng={seed}") == MEASURED.search(varied.text).group()
+
+
+def test_a_seed_is_given_or_drawn(run):
+    result = run(PASSING, "--randtensor-rng=0", "--randtensor-vary-rng")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--randtensor-rng=0 is given together with --randtensor-vary-rng, expected one of*"])
 
 
 def test_a_claim_has_the_same_numbers_as_outside_of_pytest(run):
@@ -354,7 +376,7 @@ def project(name):
 def test_a_project_that_uses_the_plugin():
     result = project("ci")
     assert result.returncode == 0, result.stdout
-    assert "3 passed" in result.stdout
+    assert "5 passed" in result.stdout
     assert "consistent  exponent -0.9" in result.stdout or "consistent  exponent -1.0" in result.stdout
 
 
@@ -363,7 +385,8 @@ def test_its_wrong_twin_fails_with_a_message_for_each_claim():
     assert result.returncode == 1 and "3 failed" in result.stdout
     for line in [
         r"predicted:     mean = 2 n\^4",
-        r"values:        .*\(expected 512\), .*\(expected 8192\)",
+        r"measured:      n = 4: mean \S+ ± \S+ \(predicted 512\), z = \S+\n",
+        r"n = 16: mean \S+ ± \S+ \(predicted 131072\), z = \S+\n",
         r"reason:        the exact value is excluded: chi-square",
         r"predicted:     rms is Theta\(n\^\{-1/2\}\)",
         r"sizes:         n = 64, n = 256, n = 1024, n = 4096",

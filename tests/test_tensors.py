@@ -17,6 +17,7 @@ from tensor_families import FAMILIES, SIZE, A, B, at, m, n, sample
 
 import randtensor as rt
 import randtensor.tensors as tensors
+from randtensor import strategies
 from randtensor.quantity import Draw
 from randtensor.tensors.haar import GROUPS
 
@@ -29,7 +30,7 @@ def z_score(samples, expected):
 
 
 @settings(max_examples=15)
-@given(st.sampled_from(GROUPS), st.integers(1, 6), st.integers(0, 99))
+@given(st.sampled_from(GROUPS), st.integers(1, 6), strategies.seeds())
 def test_haar_matrices_are_in_their_group(group, size, seed):
     q = tensors.haar(n, group).sample(size, 3, rng=seed)
     assert np.allclose(q @ q.conj().swapaxes(1, 2), np.eye(size))
@@ -39,7 +40,7 @@ def test_haar_matrices_are_in_their_group(group, size, seed):
 
 
 @settings(max_examples=15)
-@given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 99))
+@given(st.integers(1, 4), st.integers(1, 5), strategies.seeds())
 def test_symmetric_tensors_are_the_mean_over_permutations(order, size, seed):
     tensor = tensors.symmetric_gaussian(n, order, std=0.5)
     generator = np.random.default_rng(seed)

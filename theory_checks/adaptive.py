@@ -16,15 +16,17 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from randtensor import Quantity
+from randtensor.errors import RandtensorError
 from theory_checks.allocation import Array, Pilot, Recorder, allocate, draw_pilot, gains, recorded
 from theory_checks.checks import check, claim_root
 from theory_checks.claims import Claim, Identity, with_samples
-from theory_checks.results import Result
+from theory_checks.results import Result, without_samples
 
 __all__ = ["LOOKS", "check_within", "fair_shares"]
 
@@ -136,11 +138,17 @@ class _Work:
     looks: list[list[int]] = field(default_factory=list)
     recorder: Recorder | None = None
     twin: Quantity | None = None
+    failed: bool = False
 
     @property
     def decided(self) -> bool:
-        return self.result is not None and (
-            self.result.verdict != "inconclusive" or len(self.looks) >= LOOKS or bool(np.all(self.counts >= self.most))
+        return self.failed or (
+            self.result is not None
+            and (
+                self.result.verdict != "inconclusive"
+                or len(self.looks) >= LOOKS
+                or bool(np.all(self.counts >= self.most))
+            )
         )
 
     def need(self, last: bool = False) -> float:
@@ -167,29 +175,22 @@ class _Work:
 
     def nothing(self, root: np.random.SeedSequence, level: float) -> Result:
         """The result of a claim for which there was no time."""
-        own, fewest = claim_root(self.claim, root), [int(count) for count in self._fewest]
-        return Result(
-            claim=self.claim,
-            verdict="inconclusive",
-            reason=f"not sampled: the fewest samples of a check take about {self.least:.2g} s, "
+        return without_samples(
+            self.claim,
+            f"not sampled: the fewest samples of a check take about {self.least:.2g} s, "
             "more than the time budget leaves for it",
-            measured=math.nan,
-            measure="exponent",
-            error=None,
-            interval=None,
-            refutation_interval=None,
-            measurements=(),
-            p_value=None,
-            contradictions=(),
-            detectable=math.nan,
-            counts=(0,) * len(fewest),
-            samples_required=tuple(fewest),
+            seed=claim_root(self.claim, root),
             false_refutation=level,
-            seed={"entropy": own.entropy, "spawn_key": own.spawn_key},
-            seconds=self.spent,
             looks=LOOKS,
-            details={"adaptive": {"pilot": self.pilot, "looks": [], "seconds_per_sample": self.costs.tolist()}},
+            seconds=self.spent,
+            samples_required=tuple(int(count) for count in self._fewest),
+            details=self._details,
         )
+
+    @property
+    def _details(self) -> dict[str, Any]:
+        looks = list(self.looks)
+        return {"adaptive": {"pilot": self.pilot, "looks": looks, "seconds_per_sample": self.costs.tolist()}}
 
     @property
     def uncertainty(self) -> float:
@@ -237,22 +238,37 @@ class _Work:
             def progress(done: int, total: int) -> None:
                 report(index, done, total)
 
-        found = check(
-            self._with(counts, self.twin), rng=root, jobs=jobs, progress=progress, false_refutation=level, looks=LOOKS
-        )
+        stated = self._with(counts, self.twin)
+        try:
+            found = check(stated, rng=root, jobs=jobs, progress=progress, false_refutation=level, looks=LOOKS)
+        except RandtensorError as error:
+            self.spent += time.perf_counter() - start
+            return self._broken(error, root, level)
         elapsed = time.perf_counter() - start
         self.spent += elapsed
         self._learn(drawn, elapsed, sum(self.recorder.seconds.values()) - drawn_seconds, jobs)
         self.looks.append(counts)
-        details = {
-            **found.details,
-            "adaptive": {"pilot": self.pilot, "looks": list(self.looks), "seconds_per_sample": self.costs.tolist()},
-        }
+        details = {**found.details, **self._details}
         # the result refers to the claim as given, not to the twin that holds the samples
         claim = self._with(counts, self.claim.quantity)
         self.result = replace(found, claim=claim, details=details, seconds=self.spent)
         if self.decided:
             self.forget()
+        return self.result
+
+    def _broken(self, error: RandtensorError, root: np.random.SeedSequence, level: float) -> Result:
+        """The end of a claim that cannot be checked: the others go on."""
+        self.failed = True
+        self.forget()
+        self.result = without_samples(
+            self.claim,
+            str(error),
+            seed=claim_root(self.claim, root),
+            false_refutation=level,
+            looks=LOOKS,
+            seconds=self.spent,
+            details={**self._details, "error": type(error).__name__},
+        )
         return self.result
 
     def forget(self) -> None:

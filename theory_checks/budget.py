@@ -41,7 +41,8 @@ class ErrorBudget:
     def __str__(self) -> str:
         each = f"{self.first_level:.2g}"
         if self.refuted:
-            each += f" (Holm: {self.level:.2g} after {self.refuted} were refuted)"
+            verb = "was" if self.refuted == 1 else "were"
+            each += f" (Holm: {self.level:.2g} after {self.refuted} {verb} refuted)"
         plural = "assertion" if self.assertions == 1 else "assertions"
         return (
             f"false refutation probability of the run {self.total:g}, over {self.assertions} {plural} at level {each}"

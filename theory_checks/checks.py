@@ -16,18 +16,19 @@ from randtensor import Bound
 from randtensor.errors import InputError, RandtensorError
 from randtensor.seeding import Seed, root_sequence
 from theory_checks.claims import Claim, Exact, Identity, Zero
-from theory_checks.findings import Finding, Progress, Sampling, interval_at
+from theory_checks.findings import Finding, FitInterval, Progress, Sampling
 from theory_checks.quantiles import check_quantiles
 from theory_checks.results import Measurement, Result
+from theory_checks.values import is_deterministic, unseen_probability, value_finding
 from theory_checks.verdicts import (
     Decision,
     FixedResolution,
-    JointResolution,
+    Resolution,
     SlopeResolution,
     decide_interval,
-    decide_joint,
     normal_quantile,
     region_of,
+    slope_reach,
     smallest_level,
 )
 
@@ -35,7 +36,9 @@ __all__ = ["check", "reduced_counts"]
 
 _CONSISTENT = 0.01  # one less the level of the interval that has to lie inside a claim
 
-_ROUNDING = 1e-9  # relative differences below this are of the arithmetic, not of the law
+#: level of the interval that refutes numbers without scatter. Their errors are residuals of the law, of which two or
+#: three are left: Student's quantile at the level of random samples would be in the thousands, and bound no probability
+_WITHOUT_SCATTER = 1e-3
 
 
 def check(
@@ -156,7 +159,7 @@ def _find(claim: Claim, sampling: Sampling) -> Finding:
         case Bound():
             return _check_bound(claim, claim.prediction, sampling)
         case Exact() | Zero():
-            return _check_value(claim, claim.prediction, sampling)
+            return _check_value(claim, sampling)
         case Identity():
             return _check_identity(claim, claim.prediction, sampling)
     return check_quantiles(claim, sampling)
@@ -180,19 +183,21 @@ def _check_bound(claim: Claim, bound: Bound, sampling: Sampling) -> Finding:
         )
     except InputError:
         # a quantity that vanishes identically has no exponent, but the claim about it is decided
-        if not (estimates := _all_zero(claim, sampling)):
+        estimates = _estimates(claim, sampling, claim.statistic)
+        if any(estimate.value or estimate.error for estimate in estimates):
             raise
-        return _vanishing(bound, estimates)
+        return _vanishing(claim, bound, estimates)
     exponent, log_exponent = claim.exponent or 0.0, claim.log_exponent
     region = region_of(bound.kind, exponent, log_exponent, claim.margin)
     dofs = [estimate.dof for estimate in scaling.estimates]
-    widening = _tail_widening(dofs, sampling.alpha)
-    quantile, consistent = normal_quantile(sampling.alpha) * widening, sampling.consistent * widening
+    random = any(estimate.error for estimate in scaling.estimates)
+    alpha = sampling.alpha if random else max(sampling.alpha, _WITHOUT_SCATTER)
+    widening = _tail_widening(dofs, alpha)
+    quantile, consistent = normal_quantile(alpha) * widening, sampling.consistent * widening
     obstacle = scaling.reason if scaling.unresolved else None
     poor = 2.0 if scaling.fit.poor_fit else 1.0
 
-    def interval(q: float) -> tuple[float, float]:
-        return interval_at(scaling.fit, q)
+    interval = FitInterval(scaling.fit)
 
     def quantile_of(alpha: float) -> float:
         return poor * normal_quantile(alpha) * _tail_widening(dofs, alpha)
@@ -209,19 +214,25 @@ def _check_bound(claim: Claim, bound: Bound, sampling: Sampling) -> Finding:
         scaling.fit.poor_fit,
         consistent,
     )
-    if decision.verdict == "consistent" and _not_tight(bound, interval(consistent), exponent, claim.margin):
+    tight = not _not_tight(bound, interval(consistent), exponent, claim.margin)
+    if decision.verdict == "consistent" and not tight:
         decision = Decision(decision.verdict, f"{decision.reason}; the bound is not tight", decision.detectable)
+    p = 1.0 if obstacle else smallest_level(refutes)
+    resolution: Resolution = SlopeResolution(region, interval, scaling.exponent, quantile_of)
+    if not random:  # the same numbers come out every time: there is no chance, and no power to allow for
+        p = 0.0 if decision.verdict == "refuted" else 1.0
+        resolution = FixedResolution(slope_reach(region, interval, scaling.exponent, quantile))
     return Finding(
         decision,
         scaling.exponent,
         "exponent",
         tuple(_measurement(estimate) for estimate in scaling.estimates),
-        (1.0 if obstacle else smallest_level(refutes),),
-        SlopeResolution(region, interval, scaling.exponent, quantile_of),
+        (p,),
+        resolution,
         error=scaling.error,
         interval=interval(consistent),
         refutation_interval=interval(quantile),
-        details={"fit": scaling.fit.to_dict(), "tail_widening": widening},
+        details={"fit": scaling.fit.to_dict(), "tail_widening": widening, "tight": tight},
     )
 
 
@@ -246,69 +257,28 @@ def _not_tight(bound: Bound, interval: tuple[float, float], exponent: float, mar
     return bound.kind == "Omega" and interval[0] > exponent + margin
 
 
-def _all_zero(claim: Claim, sampling: Sampling) -> tuple[estimators.Estimate, ...]:
-    """The estimates at all sizes if each of them is exactly zero, else nothing."""
-    found = _estimates(claim, sampling, claim.statistic)
-    return found if all(estimate.value == 0 and estimate.error == 0 for estimate in found) else ()
-
-
-def _vanishing(bound: Bound, estimates: tuple[estimators.Estimate, ...]) -> Finding:
-    verdict: Any = "consistent" if bound.kind in ("O", "o") else "refuted"
-    reason = f"the {estimates[0].statistic} is exactly zero at every size"
+def _vanishing(claim: Claim, bound: Bound, estimates: Sequence[estimators.Estimate]) -> Finding:
+    """The finding where every sample at every size is zero: it decides where nothing else could have been drawn."""
+    statistic, total = estimates[0].statistic, sum(estimate.samples for estimate in estimates)
     measurements = tuple(_measurement(estimate) for estimate in estimates)
-    # what vanishes in every sample does not do so by chance
-    p = 0.0 if verdict == "refuted" else 1.0
-    return Finding(Decision(verdict, reason), -math.inf, "exponent", measurements, (p,))
-
-
-def _check_value(claim: Claim, prediction: Exact | Zero, sampling: Sampling) -> Finding:
-    estimates = _estimates(claim, sampling, claim.statistic_name)
-    measurements, units = [], []
-    for sizes, estimate in zip(claim.sizes, estimates, strict=True):
-        exact = isinstance(prediction, Exact)
-        expected = prediction.expected(sizes) if isinstance(prediction, Exact) else 0.0
-        deviation = prediction.deviation(sizes) if isinstance(prediction, Exact) else None
-        error = estimate.error if deviation is None else deviation / math.sqrt(estimate.samples)
-        score = _score(estimate.value - expected, error, expected, estimate.dof if deviation is None else math.inf)
-        # an exact value is tested relative to itself, a mean of zero relative to the spread of the samples
-        unit = (
-            abs(expected) / error
-            if error and exact and expected
-            else math.inf
-            if not error
-            else math.sqrt(estimate.samples)
+    decision, p = Decision("consistent", f"the {statistic} is exactly zero at every size"), 1.0
+    if not all(is_deterministic(claim.quantity, sizes) for sizes in claim.sizes):
+        rare = unseen_probability(total, _CONSISTENT)
+        reason = (
+            f"all {total} samples are zero, so that values with a probability up to {rare:.2g} may be missing, "
+            "which have any exponent: claim Zero() or an Identity"
         )
-        measurements.append(_measurement(estimate, error=error, expected=expected, score=score))
-        units.append(unit)
-    what, unit_name = (
-        ("the exact value", "a relative deviation")
-        if isinstance(prediction, Exact)
-        else (
-            "a mean of zero",
-            "a mean, in standard deviations,",
-        )
-    )
-    decision, p, worst = decide_joint(
-        [m.score or 0.0 for m in measurements], units, sampling.alpha, prediction.within, what, unit_name
-    )
-    resolution = JointResolution(tuple(units))
-    return Finding(decision, worst, "score", tuple(measurements), (p,), resolution, p_value=p)
+        decision = Decision("inconclusive", reason)
+    elif bound.kind not in ("O", "o"):
+        decision, p = Decision("refuted", decision.reason), 0.0
+    return Finding(decision, -math.inf, "exponent", measurements, (p,))
 
 
-def _score(difference: float, error: float, expected: float, dof: float) -> float:
-    """The standard normal deviate that is as unlikely as Student's t of this difference."""
-    if abs(difference) <= _ROUNDING * abs(expected):
-        return 0.0
-    if error == 0:
-        return math.copysign(math.inf, difference)
-    t = difference / error
-    if math.isinf(dof):
-        return t
-    from scipy.special import ndtri, stdtr
+def _check_value(claim: Claim, sampling: Sampling) -> Finding:
+    from scipy.special import ndtr
 
-    tail = float(stdtr(dof, -abs(t)))
-    # where the tail underflows, the verdict is beyond doubt
-    return math.copysign(float(-ndtri(tail)) if tail > 0 else min(abs(t), 38.0), t)
+    estimates = _estimates(claim, sampling, claim.statistic_name, keep_samples=True)
+    return value_finding(claim, estimates, sampling, 2 * float(ndtr(-sampling.consistent)))
 
 
 def _check_identity(claim: Claim, prediction: Identity, sampling: Sampling) -> Finding:
@@ -340,7 +310,9 @@ def _check_identity(claim: Claim, prediction: Identity, sampling: Sampling) -> F
     )
 
 
-def _estimates(claim: Claim, sampling: Sampling, statistic: Any) -> tuple[estimators.Estimate, ...]:
+def _estimates(
+    claim: Claim, sampling: Sampling, statistic: Any, *, keep_samples: bool = False
+) -> tuple[estimators.Estimate, ...]:
     """The statistic at every size."""
     total, before = sum(sampling.counts), 0
     found = []
@@ -354,6 +326,7 @@ def _estimates(claim: Claim, sampling: Sampling, statistic: Any) -> tuple[estima
                 rng=sampling.root,
                 jobs=sampling.jobs,
                 progress=_shifted(sampling.progress, before, total),
+                keep_samples=keep_samples,
             )
         )
         before += count

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from estimators import Statistic, fit_rate
+from estimators.scalings import derived_correction
 from randtensor import Bound, Order, Quantity, Scale
 from randtensor.errors import InputError, RandtensorError
 from randtensor.quantity import resolve_sizes
@@ -47,7 +48,8 @@ class Claim:
     n : sizes of the scale, or mappings from scales to sizes.
     samples : samples at each size; one number, or one per size.
     scale : the scale whose exponent is predicted, where several vary.
-    correction : powers w of the correction 1 + c n^-w at finite size, see `estimators.fit_rate`.
+    correction : powers w of the correction 1 + c n^-w at finite size, see `estimators.fit_rate`; "derived" takes the
+        one that `rt.prediction.correction_power` finds.
     log_power : power of log n in the law; None takes it from the predicted order.
     margin : exponents closer than this are taken for equal.
     expect : ``"refuted"`` marks a negative control, a statement known to be false that the check has to refute.
@@ -232,6 +234,8 @@ class Claim:
             )
         self._check_order(self.order)
         # options of the fit are refused now, not after the samples have been drawn
+        statistic = Statistic.of(self.statistic).name
+        object.__setattr__(self, "correction", derived_correction(self.quantity, statistic, self.correction))
         fit_rate(sorted(widths), [1.0] * len(widths), correction=self.correction, log_power=self.log_exponent or False)
         if not isinstance(self.prediction, Bound) and len(self.quantiles) < min(2, self._fewest_quantiles):
             raise InputError(f"samples is {min(self.counts)}, expected at least 50 to compare quantiles")
@@ -262,12 +266,19 @@ class Claim:
 
 
 def with_samples(claim: Claim, counts: Sequence[int]) -> Claim:
-    """The claim with these samples at its sizes, which are in ascending order."""
+    """The claim with these samples at its sizes, which are in ascending order.
+
+    It keeps the quantiles for which the claim had samples enough: its assertions were counted when it was planned.
+    """
     if len(counts) != len(claim.sizes):
         raise InputError(
             f"claim {claim.label!r}: samples has {len(counts)} entries, expected {len(claim.sizes)}, one per size"
         )
-    return replace(claim, n=None if claim.axis is None else list(claim.sizes), samples=[int(count) for count in counts])
+    predicted = claim.prediction
+    if isinstance(predicted, Tight | NoDefiniteBound):
+        predicted = replace(predicted, quantiles=claim.quantiles)
+    sizes = None if claim.axis is None else list(claim.sizes)
+    return replace(claim, predicted=predicted, n=sizes, samples=[int(count) for count in counts])
 
 
 def samples_for_quantile(percent: float) -> int:

@@ -80,7 +80,8 @@ def main() -> None:
     """Hold claims about random tensors and wide networks against samples of them.
 
     Exit status: 0 every verdict is as expected, 1 a claim is refuted (or a negative control is not), 2 bad input, 3
-    nothing is refuted but something is inconclusive, 130 interrupted (what was checked by then is kept).
+    nothing is refuted but something is inconclusive (of rate: the numbers have no exponent), 130 interrupted (what was
+    checked by then is kept).
     """
 
 
@@ -280,7 +281,9 @@ def predict(
 @click.option(
     "--plot", type=click.Path(path_type=Path), default=None, metavar="FILE.svg", help="Draw values, slopes and models."
 )
+@click.pass_context
 def rate(
+    context: click.Context,
     file: Path,
     correction: str,
     trust: bool,
@@ -292,13 +295,15 @@ def rate(
     """Infer the exponent with which the numbers in a file scale.
 
     Columns: n, value and optionally stderr; or n and sample, one sample per line. A header is optional.
+
+    Exit status: 0 there is an exponent, 2 bad input, 3 the values change sign or are too near to zero to have one.
     """
-    from theory_checks.rate_file import log_power_of, powers_of, read_rate, save_rate
+    from theory_checks.rate_file import read_rate
+    from theory_checks.rate_options import log_power_of, powers_of
+    from theory_checks.rate_record import check_places, save_rate
     from theory_checks.rate_tables import rate_report
 
-    for place in (record, plot):
-        if place is not None:
-            _check_writable(place.absolute().parent)
+    check_places(record, plot)
     found = read_rate(
         file,
         statistic=statistic,
@@ -306,9 +311,12 @@ def rate(
         log_power=log_power_of(log_power),
         hedged=not trust,
     )
+    # before the report: the reader of a pipe may leave in the middle of it
+    written = save_rate(found, record, plot)
     _console().print(rate_report(found))
-    for place in save_rate(found, record, plot):
+    for place in written:
         click.echo(f"written: {place}")
+    context.exit(3 if found.reason is not None else 0)
 
 
 def _pair(text: str) -> tuple[str, str]:

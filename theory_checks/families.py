@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from estimators.joint import Joint
 from randtensor import Quantity
 from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Draw
@@ -14,7 +15,7 @@ from randtensor.quantity import Draw
 __all__ = ["Family", "SampledFamily", "family"]
 
 
-class Family(Quantity):
+class Family(Joint):
     """Several scalar quantities as the entries of one, sharing the random objects that occur in them.
 
     Parameters
@@ -35,29 +36,19 @@ class Family(Quantity):
     (10, 2)
     """
 
+    kind = "family"
+
     def __init__(self, members: Sequence[Quantity]) -> None:
-        self.members = tuple(members)
-        if not self.members:
+        if not members:
             raise InputError("a family has no members, expected at least one quantity")
-        for member in self.members:
+        for member in members:
             if not isinstance(member, Quantity):
                 raise InputError(f"a family has the member {member!r}, expected a quantity")
             if member.shape:
                 raise ShapeError(f"a member of a family has shape {member.shape}, expected a scalar")
             if member.probes > 1 or member.only_squares:
                 raise InputError("a member of a family is known only through noisy probes: make it with probes=0")
-        self.scale_names = tuple(sorted({name for member in self.members for name in member.scale_names}))
-        self.shape = (len(self.members),)
-
-    @property
-    def fingerprint(self) -> str:
-        return f"family({', '.join(member.fingerprint for member in self.members)})"
-
-    def block_length(self, sizes: Any) -> int:
-        return min(member.block_length(sizes) for member in self.members)
-
-    def evaluate(self, draw: Draw) -> np.ndarray:
-        return np.stack([member.evaluate(draw) for member in self.members], axis=-1)
+        super().__init__(members)
 
 
 class SampledFamily(Quantity):

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from estimators import RateFit
+from estimators.more_samples import with_samples
 from theory_checks.results import Measurement
 from theory_checks.verdicts import CONSISTENT_QUANTILE, Decision, FixedResolution, Resolution
 
-__all__ = ["Finding", "Progress", "Sampling", "interval_at"]
+__all__ = ["Finding", "FitInterval", "Progress", "Sampling", "interval_at"]
 
 _FARTHEST = 7.0
 
@@ -77,3 +78,24 @@ def interval_at(fit: RateFit, quantile: float) -> tuple[float, float]:
     near, far = at(_FARTHEST - 1), at(_FARTHEST)
     beyond = quantile - _FARTHEST
     return far[0] + beyond * (far[0] - near[0]), far[1] + beyond * (far[1] - near[1])
+
+
+@dataclass(frozen=True)
+class FitInterval:
+    """The interval of a fitted exponent by quantile, which knows what more samples would make of it.
+
+    >>> from estimators import fit_rate
+    >>> interval = FitInterval(fit_rate([16, 64], [1.0, 2.0], [0.01, 0.02]))
+    >>> low, high = interval.with_samples(1e6)(2.0)
+    >>> high - low > 0.9 * (interval(2.0)[1] - interval(2.0)[0])  # two sizes see no correction
+    True
+    """
+
+    fit: RateFit
+
+    def __call__(self, quantile: float) -> tuple[float, float]:
+        return interval_at(self.fit, quantile)
+
+    def with_samples(self, factor: float) -> FitInterval:
+        """The same at ``factor`` times the samples."""
+        return self if factor == 1 else FitInterval(with_samples(self.fit, factor))

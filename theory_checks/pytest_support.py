@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -11,9 +12,9 @@ from randtensor import Bound, Quantity
 from randtensor.errors import InputError
 from randtensor.seeding import Seed, root_sequence
 from theory_checks.checks import check
-from theory_checks.claims import Claim
+from theory_checks.claims import Claim, Exact, Identity, Zero
 from theory_checks.results import Measurement, Result
-from theory_checks.verdicts import region_of
+from theory_checks.verdicts import p_text, region_of
 
 __all__ = ["ClaimFailure", "InconclusiveWarning", "RateCheck", "assert_claim", "failure_text"]
 
@@ -90,6 +91,7 @@ class RateCheck:
     run_level : the same for the whole run; for messages.
     inconclusive : what a claim that is not decided does: "fail", "skip" or "warn".
     record : takes what the summary of the run shows about an assertion.
+    path : file of the test, to which warnings point.
     """
 
     def __init__(
@@ -102,7 +104,9 @@ class RateCheck:
         run_level: float,
         inconclusive: Literal["fail", "skip", "warn"],
         record: Callable[[Mapping[str, Any]], object],
+        path: str = "",
     ) -> None:
+        self._path = path
         self._nodeid, self._rng, self._budget = nodeid, rng, budget
         self._level, self._run_level, self._inconclusive, self._record = level, run_level, inconclusive, record
         self._assertions = 0
@@ -145,8 +149,9 @@ class RateCheck:
             {
                 "claim": claim.label,
                 "verdict": result.verdict,
+                "outcome": _outcome(result),
                 "measured": _measured(result),
-                "predicted": str(claim.predicted),
+                "predicted": _predicted(claim),
                 "good": result.good,
                 "bad": result.bad,
                 "false_refutation": share,
@@ -171,7 +176,7 @@ class RateCheck:
         command = f"python -m pytest '{self._nodeid}' --randtensor-vary-rng"
         text = failure_text(result, seed, level, command)
         if undecided and self._inconclusive == "warn":
-            warnings.warn(text, InconclusiveWarning, stacklevel=4)
+            warnings.warn(text, InconclusiveWarning, stacklevel=_depth(self._path))
         elif undecided and self._inconclusive == "skip":
             import pytest
 
@@ -191,14 +196,14 @@ def failure_text(result: Result, seed: str, level: str, vary: str) -> str:
     claim = result.claim
     control = f" (a negative control: expected to be {claim.expect})" if claim.expect != "consistent" else ""
     z, p = _deviation(result)
+    table = _table(result)
     rows = {
-        "predicted": f"{claim.statistic_name} {_relation(claim)}{claim.predicted}"
-        + (f"  [{claim.source}]" if claim.source else ""),
-        "measured": _measured(result),
+        "predicted": f"{_relation(claim)}{_predicted(claim)}" + (f"  [{claim.source}]" if claim.source else ""),
+        "measured": ("\n" + " " * 17).join(table) or _measured(result),
         "interval": _intervals(result),
         "z, p": _scores(z, p),
-        "sizes": ", ".join(_sizes(measurement) for measurement in result.measurements),
-        "values": ", ".join(_value(measurement) for measurement in result.measurements),
+        "sizes": "" if table else ", ".join(_sizes(measurement) for measurement in result.measurements),
+        "values": "" if table else ", ".join(_value(measurement) for measurement in result.measurements),
         "samples": ", ".join(str(measurement.samples) for measurement in result.measurements),
         "reason": result.reason,
         "detectable": _detectable(result),
@@ -211,11 +216,48 @@ def failure_text(result: Result, seed: str, level: str, vary: str) -> str:
     return "\n".join(lines + [f"  {name + ':':<14} {text}" for name, text in rows.items() if text])
 
 
+def _outcome(result: Result) -> str:
+    """The verdict, and what a reader of nothing else would take for something else."""
+    if result.verdict == "refuted" and result.good:
+        return "refuted (as expected)"
+    return f"{result.verdict} (not tight)" if result.details.get("tight") is False and result.good else result.verdict
+
+
 def _relation(claim: Claim) -> str:
-    return "is " if isinstance(claim.prediction, Bound) else ""
+    match claim.prediction:
+        case Bound():
+            return f"{claim.statistic_name} is "
+        case Exact() | Zero():
+            return f"{claim.statistic_name} = "
+    return "" if isinstance(claim.prediction, Identity) else f"{claim.statistic_name} "
+
+
+def _predicted(claim: Claim) -> str:
+    if not isinstance(claim.prediction, Identity):
+        text = str(claim.predicted).removeprefix("= ")
+        return "the exact value given" if text == "exact value" else text
+    relative = "" if claim.prediction.relative_to is None else "relative "
+    return f"every {relative}residual at most {claim.prediction.tolerance:g}"
+
+
+def _table(result: Result) -> list[str]:
+    """Measured beside predicted values, size by size, where the claim predicts them."""
+    return [
+        (f"{_sizes(measurement)}: " if measurement.sizes else "")
+        + f"{measurement.statistic} {_value(measurement)}, z = {measurement.score:.3g}"
+        for measurement in result.measurements
+        if measurement.score is not None
+    ]
 
 
 def _measured(result: Result) -> str:
+    if result.measure == "score" and result.measurements:
+        worst = max(result.measurements, key=lambda measurement: abs(measurement.score or 0.0))
+        value = _rounded(worst.value, worst.error)
+        return f"{worst.statistic} {value}{_at(worst)}, z = {result.measured:.3g}"
+    if result.measure == "residual" and result.measurements:
+        worst = max(result.measurements, key=lambda measurement: measurement.value)
+        return f"largest residual {result.measured:.2g}{_at(worst)}"
     error = "" if result.error is None or not math.isfinite(result.error) else f" ± {result.error:.2g}"
     return f"{result.measure} {result.measured:.4g}{error}"
 
@@ -248,7 +290,7 @@ def _deviation(result: Result) -> tuple[float | None, float | None]:
 def _scores(z: float | None, p: float | None) -> str:
     found = [] if z is None else [f"z = {z:.3g}"]
     if p is not None:
-        found.append(f"p = {p:.3g}" if p > 1e-30 else "p <= 1e-30")
+        found.append(p_text(p))
     return ", ".join(found)
 
 
@@ -256,10 +298,36 @@ def _sizes(measurement: Measurement) -> str:
     return " ".join(f"{name} = {size}" for name, size in measurement.sizes.items())
 
 
+def _at(measurement: Measurement) -> str:
+    return f" at {_sizes(measurement)}" if measurement.sizes else ""
+
+
 def _value(measurement: Measurement) -> str:
-    error = f" ± {measurement.error:.2g}" if math.isfinite(measurement.error) else ""
-    expected = "" if measurement.expected is None else f" (expected {measurement.expected:.4g})"
-    return f"{measurement.value:.4g}{error}{expected}"
+    predicted = "" if measurement.expected is None else f" (predicted {measurement.expected:.6g})"
+    return f"{_rounded(measurement.value, measurement.error)}{predicted}"
+
+
+def _rounded(value: float, error: float) -> str:
+    """A value to the second digit of its error, and the error."""
+    if not math.isfinite(error):
+        return f"{value:.4g}"
+    if not (error > 0 and math.isfinite(value) and value):
+        return f"{value:.4g} ± {error:.2g}"
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
+    return f"{value:.{min(max(digits, 2), 15)}g} ± {error:.2g}"
+
+
+def _depth(path: str) -> int:
+    """The level, for a warning of the caller, of the test itself: the outermost frame in its file.
+
+    The assertion may be made in a function that several test files share, and what calls the test is pytest.
+    """
+    level, found, frame = 1, 3, sys._getframe(1)
+    while (outer := frame.f_back) is not None:
+        frame, level = outer, level + 1
+        if path and frame.f_code.co_filename == path:
+            found = level
+    return found
 
 
 def _detectable(result: Result) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,16 +14,21 @@ from numpy.typing import NDArray
 import estimators
 from randtensor.errors import InputError
 from theory_checks.claims import Claim, NoDefiniteBound, QuantileSlopes, Tight, samples_for_quantile
-from theory_checks.findings import Finding, Sampling, interval_at
+from theory_checks.findings import Finding, FitInterval, Sampling, interval_at
+from theory_checks.regions import with_samples
 from theory_checks.results import Measurement
 from theory_checks.verdicts import (
+    POWER,
     Decision,
     IntervalAt,
     Region,
+    Resolution,
     SlopeResolution,
     WorstResolution,
     decide_interval,
+    least_factor,
     normal_quantile,
+    power_quantile,
     region_of,
     smallest_level,
 )
@@ -130,7 +136,7 @@ def _slopes(
     decisions, contradictions, resolutions = {}, [], []
     for percent, fit in fits.items():
         region = region_of("Theta", targets[percent], claim.log_exponent, claim.margin)
-        interval, poor = partial(interval_at, fit), 2.0 if fit.poor_fit else 1.0
+        interval, poor = FitInterval(fit), 2.0 if fit.poor_fit else 1.0
         decisions[percent] = decide_interval(
             region, interval, fit.exponent, quantile, poor_fit=fit.poor_fit, consistent=sampling.consistent
         )
@@ -154,6 +160,8 @@ def _slopes(
         measurements,
         tuple(contradictions),
         WorstResolution(tuple(resolutions)),
+        # of all quantiles together; each of the contradictions is one assertion in the error budget of a run
+        p_value=min(1.0, len(contradictions) * min(contradictions)),
         interval=interval_at(fits[worst], min(quantile, sampling.consistent)),
         refutation_interval=interval_at(fits[worst], quantile),
         details=_details(claim, fits, further, quantile, sampling.consistent),
@@ -168,17 +176,42 @@ def _outside(region: Region, interval: IntervalAt, quantile: Callable[[float], f
     return region.verdict(interval, quantile(alpha)) == "refuted"
 
 
-def _difference(low: estimators.RateFit, high: estimators.RateFit) -> IntervalAt:
+@dataclass(frozen=True)
+class _Difference:
     """The interval of the exponent of ``high`` less that of ``low``."""
-    drift = high.exponent - low.exponent
 
-    def interval(q: float) -> tuple[float, float]:
-        (a, b), (c, d) = interval_at(low, q), interval_at(high, q)
-        down = math.hypot(high.exponent - c, b - low.exponent)
-        up = math.hypot(d - high.exponent, low.exponent - a)
-        return drift - down, drift + up
+    low: FitInterval
+    high: FitInterval
 
-    return interval
+    def __call__(self, q: float) -> tuple[float, float]:
+        low, high = self.low.fit.exponent, self.high.fit.exponent
+        (a, b), (c, d) = self.low(q), self.high(q)
+        return high - low - math.hypot(high - c, b - low), high - low + math.hypot(d - high, low - a)
+
+    def with_samples(self, factor: float) -> _Difference:
+        """The same at ``factor`` times the samples."""
+        return _Difference(self.low.with_samples(factor), self.high.with_samples(factor))
+
+
+def _difference(low: estimators.RateFit, high: estimators.RateFit) -> _Difference:
+    return _Difference(FitInterval(low), FitInterval(high))
+
+
+@dataclass(frozen=True)
+class _AgreementResolution(Resolution):
+    """Of the claim that exponents differ by more than the margin.
+
+    The deviation is by how much their difference falls short of the margin: what is refuted is an interval within it.
+    A deviation above the margin cannot occur, so that a result above it says that nothing would have been refuted.
+    """
+
+    interval: _Difference
+    center: float
+    quantile: Callable[[float], float]
+
+    def detectable(self, alpha: float, power: float = POWER, factor: float = 1.0) -> float:
+        low, high = with_samples(self.interval, factor)(self.quantile(alpha) + power_quantile(power))
+        return max(high - self.center, self.center - low)
 
 
 def _together(interval: tuple[float, float], margin: float) -> bool:
@@ -206,20 +239,32 @@ def _drift(
     apart, together = _apart(outside, margin), _together(inside, margin)
     shown = f"{drift:.3f} [{low:.3f}, {high:.3f}]"
     region = Region("", 0.0, -margin, margin, -margin, margin)
-    resolution = SlopeResolution(region, interval, drift, partial(_scaled_quantile, widening))
+    at = partial(_scaled_quantile, widening)
+    resolution: Resolution = SlopeResolution(region, interval, drift, at)
+    if denies:
+        resolution = _AgreementResolution(interval, drift, at)
+    reach = resolution.detectable(sampling.alpha)
     contradicts = _together if denies else _apart
     p = smallest_level(lambda alpha: contradicts(interval(_scaled_quantile(widening, alpha)), margin))
     details = _details(claim, fits, further, quantile, sampling.consistent)
     if apart:
         reason = f"the exponents of the {names} drift apart: {_words(details['orders'])}; their difference is {shown}"
+        if denies and reach > margin:
+            reason += f"; their agreement would not have been seen, which takes {margin:g} and not {reach:.2g}"
         decision = Decision("consistent" if denies else "refuted", reason)
     elif together:
         reason = f"the exponents of the {names} agree within {margin:g}, their difference is {shown}"
         decision = Decision("refuted" if denies else "consistent", reason)
     else:
-        undecided = decide_interval(region, interval, drift, quantile, consistent=sampling.consistent)
         reason = f"the exponents of the {names} differ by {shown}: neither more nor less than {margin:g}"
-        decision = Decision("inconclusive", f"{reason}; {undecided.advice}", factor=undecided.factor)
+        if denies:
+            factor = least_factor(partial(_decides, interval, margin, (quantile, sampling.consistent), widening))
+            advice = "more samples alone would not decide: use more and larger sizes"
+            advice = advice if factor is None else f"about {factor:.2g} times the samples would decide"
+        else:
+            undecided = decide_interval(region, interval, drift, quantile, consistent=sampling.consistent)
+            factor, advice = undecided.factor, undecided.advice
+        decision = Decision("inconclusive", f"{reason}; {advice}", factor=factor)
     return Finding(
         decision,
         drift,
@@ -231,6 +276,17 @@ def _drift(
         refutation_interval=(low, high),
         details=details,
     )
+
+
+def _decides(
+    interval: _Difference, margin: float, quantiles: tuple[float, float], widening: float, factor: float
+) -> bool:
+    """Whether a drift like the one found, with so many times the samples, is decided where none is claimed."""
+    strict, narrow = (
+        with_samples(interval, factor)(q + widening * power_quantile(POWER))
+        for q in (quantiles[0], min(quantiles[0], widening * quantiles[1]))
+    )
+    return _together(strict, margin) or _apart(narrow, margin)
 
 
 def _definite_orders(claim: Claim, fits: _Fits, consistent: float) -> dict[str, float | None]:

@@ -13,7 +13,7 @@ import numpy as np
 from theory_checks.claims import Claim, Zero
 from theory_checks.verdicts import FixedResolution, Resolution, Verdict
 
-__all__ = ["Measurement", "Result", "plain"]
+__all__ = ["Measurement", "Result", "plain", "without_samples"]
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,48 @@ class Result:
             }
         )
         return record
+
+
+def without_samples(
+    claim: Claim,
+    reason: str,
+    *,
+    seed: np.random.SeedSequence,
+    false_refutation: float,
+    looks: int = 1,
+    seconds: float = 0.0,
+    samples_required: tuple[int, ...] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Result:
+    """The result of a claim that was not sampled, or whose samples gave no verdict: inconclusive, for this reason.
+
+    >>> import randtensor as rt
+    >>> n = rt.Scale("n")
+    >>> claim = Claim("length", rt.norm(rt.gaussian(n)), predicted=rt.Theta(n**0.5), n=[16, 64])
+    >>> str(without_samples(claim, "no time", seed=np.random.SeedSequence(0), false_refutation=1e-4))
+    'length: inconclusive: no time'
+    """
+    return Result(
+        claim=claim,
+        verdict="inconclusive",
+        reason=reason,
+        measured=math.nan,
+        measure="exponent",
+        error=None,
+        interval=None,
+        refutation_interval=None,
+        measurements=(),
+        p_value=None,
+        contradictions=(),
+        detectable=math.nan,
+        counts=(0,) * len(claim.sizes),
+        samples_required=samples_required,
+        false_refutation=false_refutation,
+        seed={"entropy": seed.entropy, "spawn_key": seed.spawn_key},
+        seconds=seconds,
+        looks=looks,
+        details=details or {},
+    )
 
 
 def plain(value: Any) -> Any:

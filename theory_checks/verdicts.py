@@ -10,7 +10,17 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+
+from theory_checks.regions import (
+    CONSISTENT_QUANTILE,
+    IntervalAt,
+    Kind,
+    Region,
+    Verdict,
+    region_of,
+    with_samples,
+)
 
 __all__ = [
     "CONSISTENT_QUANTILE",
@@ -18,6 +28,7 @@ __all__ = [
     "POWER_QUANTILE",
     "Decision",
     "FixedResolution",
+    "IntervalAt",
     "JointResolution",
     "Kind",
     "Region",
@@ -28,21 +39,17 @@ __all__ = [
     "decide_interval",
     "decide_joint",
     "joint_detectable",
+    "least_factor",
     "normal_quantile",
+    "p_text",
     "power_quantile",
     "region_of",
     "smallest_level",
 ]
 
-Kind = Literal["O", "o", "Theta", "Omega"]
-Verdict = Literal["consistent", "refuted", "inconclusive"]
-
 #: probability with which the smallest detectable deviation would have been refuted
 POWER = 0.99
 POWER_QUANTILE = 2.3263478740408408
-
-#: a claim holds when its 99 % interval lies inside; refuting it takes the far stricter level of the run's error budget
-CONSISTENT_QUANTILE = 2.5758293035489004
 
 #: beyond this many times the samples, or the sizes, no number is given
 _MOST = 1e4
@@ -52,9 +59,6 @@ _LARGEST_RATIO = 1e150  # of deviations: the squares of larger ones are no float
 
 #: no p-value of an exponent is reported below this: the normal law is not meant that far out
 _SMALLEST_LEVEL = 1e-30
-
-#: the interval of a fit at a quantile of the normal distribution
-IntervalAt = Callable[[float], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -66,51 +70,6 @@ class Decision:
     detectable: float = math.nan
     factor: float | None = None
     advice: str = ""
-
-
-@dataclass(frozen=True)
-class Region:
-    """The exponents at which a claim holds; those beyond ``refuted_below`` and ``refuted_above`` contradict it.
-
-    ``claimed`` is the exponent that deviations are counted from: the last one that the claim allows.
-    """
-
-    text: str
-    claimed: float
-    low: float = -math.inf
-    high: float = math.inf
-    refuted_below: float = -math.inf
-    refuted_above: float = math.inf
-
-    def verdict(self, interval: IntervalAt, quantile: float, consistent: float = CONSISTENT_QUANTILE) -> Verdict:
-        """What the intervals of an exponent say, at the strict level of a refutation and at that of consistency."""
-        low, high = interval(quantile)
-        if high < self.refuted_below or low > self.refuted_above:
-            return "refuted"
-        low, high = interval(min(quantile, consistent))
-        return "consistent" if low >= self.low and high <= self.high else "inconclusive"
-
-
-def region_of(kind: Kind, exponent: float, log_exponent: float, margin: float) -> Region:
-    """The exponents at which a bound with this power of the scale holds, at a resolution of ``margin``.
-
-    ``o(n^a)`` asks for a power below a by ``margin``: a slope does not see factors that vanish more slowly, such as
-    1/log n, and those are to be stated as an order of their own. Where the order itself has a logarithm, n^a is among
-    what it allows, so that only powers above a contradict it.
-
-    >>> region_of("O", -1.0, 0.0, 0.1).verdict(lambda quantile: (-2.1, -1.9), 4.0)
-    'consistent'
-    """
-    low, high = exponent - margin, exponent + margin
-    match kind:
-        case "Theta":
-            return Region(f"[{low:g}, {high:g}]", exponent, low, high, low, high)
-        case "O":
-            return Region(f"(-inf, {high:g}]", exponent, high=high, refuted_above=high)
-        case "Omega":
-            return Region(f"[{low:g}, inf)", exponent, low=low, refuted_below=low)
-    text = f"(-inf, {low:g}]"
-    return Region(text, low, high=low, refuted_above=high if log_exponent > 0 else low)
 
 
 def decide_interval(
@@ -127,7 +86,8 @@ def decide_interval(
     Parameters
     ----------
     region : exponents at which the claim holds.
-    interval : gives the interval at a quantile of the normal distribution.
+    interval : gives the interval at a quantile of the normal distribution; the advice takes what more samples make of
+        it from `with_samples`.
     center : the fitted exponent.
     quantile : that of the level at which the claim is refuted.
     obstacle : why the exponent means nothing, if it does not.
@@ -150,17 +110,19 @@ def decide_interval(
         return Decision(verdict, f"the interval [{low:.3f}, {high:.3f}] lies in the claimed {region.text}", detectable)
     if verdict == "refuted":
         return Decision(verdict, f"the interval {shown} lies outside the claimed {region.text}", detectable)
-    factor = None if poor_fit else _factor(region, interval, (quantile, consistent), widening)
+    factor = None if poor_fit else _factor(region, interval, center, (quantile, consistent), widening)
     if poor_fit:
         advice = "no power law with one correction term fits the values: use larger sizes or another correction"
         return Decision(verdict, f"the interval {shown} decides nothing, and {advice}", detectable, advice=advice)
     if factor is None:
         larger = _wider(region, interval, center)
-        sizes = "larger sizes" if larger is None else f"sizes about {larger:.2g} times as large"
-        advice = f"more samples alone would not decide: use {sizes}, a smaller margin, or state the correction"
+        sizes = "more and larger sizes" if larger is None else f"sizes about {larger:.2g} times as large"
+        advice = f"more samples alone would not decide: use {sizes}, another margin, or state the correction"
     else:
         advice = f"about {factor:.2g} times the samples would decide"
-    reason = f"the interval {shown} lies partly in the claimed {region.text}; {advice}"
+    touches = any(low <= edge <= high for edge in (region.low, region.high))
+    where = "partly in" if touches else "neither in nor beyond the margin of"
+    reason = f"the interval {shown} lies {where} the claimed {region.text}; {advice}"
     return Decision(verdict, reason, detectable, factor, advice)
 
 
@@ -179,13 +141,29 @@ def slope_reach(region: Region, interval: IntervalAt, center: float, quantile: f
     return max(reaches, default=math.nan)
 
 
-def _factor(region: Region, interval: IntervalAt, quantiles: tuple[float, float], widening: float) -> float | None:
-    """Least factor on the samples after which an interval around the same center decides: errors fall as its root."""
+def _factor(
+    region: Region, interval: IntervalAt, center: float, quantiles: tuple[float, float], widening: float
+) -> float | None:
+    """Least factor on the samples that decides, be the exponent the fitted or the claimed one; None if none does.
 
-    def decides(factor: float) -> bool:
-        shrunk = widening / math.sqrt(factor)
-        return region.verdict(lambda q: interval(shrunk * (q + POWER_QUANTILE)), *quantiles) != "inconclusive"
+    The fitted exponent scatters: around one that lies deep inside a region or far out by chance, few samples would do.
+    """
 
+    def decides(shift: float, factor: float) -> bool:
+        grown = with_samples(interval, factor)
+
+        def moved(q: float) -> tuple[float, float]:
+            low, high = grown(widening * (q + POWER_QUANTILE))
+            return low + shift, high + shift
+
+        return region.verdict(moved, *quantiles) != "inconclusive"
+
+    found = [least_factor(partial(decides, shift)) for shift in (0.0, region.claimed - center)]
+    return None if found[0] is None else max(factor for factor in found if factor is not None)
+
+
+def least_factor(decides: Callable[[float], bool]) -> float | None:
+    """The least factor on the samples from 1 on that decides; None if none up to ten thousand does."""
     if not decides(_MOST):
         return None
     low, high = 1.0, _MOST
@@ -217,6 +195,7 @@ def decide_joint(
     within: float,
     claim: str,
     unit: str,
+    scarce: float | None = None,
 ) -> tuple[Decision, float, float]:
     """A joint chi-square test, with its p-value and largest score.
 
@@ -227,6 +206,7 @@ def decide_joint(
     alpha : probability of a false refutation.
     within : deviation that has to be detectable for the verdict consistent.
     claim, unit : for the reason: what is tested, and in what deviations are measured.
+    scarce : factor on the samples with which deviations would be seen, where all units are 0 and none is.
 
     >>> decide_joint([0.3, -1.0], [100.0, 100.0], 1e-3, 0.1, "the value", "relative")[0].verdict
     'consistent'
@@ -235,11 +215,18 @@ def decide_joint(
     p = _chi2_tail(len(scores), chi2)
     worst = max(scores, key=abs)
     detectable = joint_detectable(units, alpha)
-    summary = f"chi-square {chi2:.3g} on {len(scores)} sizes, p = {p:.2g}"
+    summary = f"chi-square {chi2:.3g} on {len(scores)} {'size' if len(scores) == 1 else 'sizes'}, {p_text(p)}"
     if p <= alpha:
         return Decision("refuted", f"{claim} is excluded: {summary}", detectable), p, worst
     if detectable <= within:
         return Decision("consistent", f"{claim} is not excluded: {summary}", detectable), p, worst
+    if math.isinf(detectable):
+        advice = "other statistics or an exact variance would" if scarce is None else f"about {scarce:.2g} times would"
+        reason = (
+            f"{claim} is not excluded ({summary}), but with tails like these the samples are too few for the level "
+            f"{alpha:.2g}, whatever the deviation; {advice} decide"
+        )
+        return Decision("inconclusive", reason, detectable, scarce), p, worst
     factor = min(detectable / within, _LARGEST_RATIO) ** 2
     reason = (
         f"{claim} is not excluded ({summary}), but only {unit} of {detectable:.2g} would have been seen, "
@@ -273,6 +260,15 @@ def _chi2_tail(dof: int, chi2: float) -> float:
     from scipy.special import chdtrc
 
     return float(chdtrc(dof, chi2)) if math.isfinite(chi2) else 0.0
+
+
+def p_text(p: float) -> str:
+    """A p-value in words; those below what any of the laws behind them is meant for are only bounded.
+
+    >>> p_text(0.0123), p_text(0.0)
+    ('p = 0.012', 'p <= 1e-30')
+    """
+    return f"p = {p:.2g}" if p > _SMALLEST_LEVEL else f"p <= {_SMALLEST_LEVEL:g}"
 
 
 def normal_quantile(alpha: float) -> float:
@@ -328,7 +324,7 @@ class Resolution(ABC):
 
 @dataclass(frozen=True)
 class SlopeResolution(Resolution):
-    """Of an exponent: what more samples do not shrink is the difference between the laws that the data allow.
+    """Of an exponent: more samples shrink what `with_samples` makes of its interval.
 
     ``quantile`` turns a level into the quantile at which ``interval`` is used.
     """
@@ -340,7 +336,7 @@ class SlopeResolution(Resolution):
 
     def detectable(self, alpha: float, power: float = POWER, factor: float = 1.0) -> float:
         reach = self.quantile(alpha) + power_quantile(power)
-        return slope_reach(self.region, self.interval, self.center, reach / math.sqrt(factor))
+        return slope_reach(self.region, with_samples(self.interval, factor), self.center, reach)
 
 
 @dataclass(frozen=True)

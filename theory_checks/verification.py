@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from randtensor.errors import InputError
+from randtensor.errors import InputError, RandtensorError
 from randtensor.seeding import Seed, root_sequence
 from theory_checks.adaptive import check_within
 from theory_checks.budget import assertions, spend
-from theory_checks.checks import check, reduced_counts
+from theory_checks.checks import check, claim_root, reduced_counts
 from theory_checks.claims import Claim, with_samples
 from theory_checks.loading import load_claims, replayed, select
 from theory_checks.reports import Interrupted, Report
-from theory_checks.results import Result, plain
+from theory_checks.results import Result, plain, without_samples
 from theory_checks.suites import SuiteOptions
 
 __all__ = ["Interrupted", "Report", "RunProgress", "verify"]
@@ -84,7 +87,8 @@ def verify(
 
     Raises
     ------
-    InputError : a target or option that cannot be used.
+    InputError : a target or option that cannot be used, or a replay of a run with other options. A claim that cannot be
+        checked raises nothing: it is inconclusive, with the sentence about it as the reason.
     Interrupted : on Ctrl-C, once a claim has been checked.
 
     Examples
@@ -106,6 +110,8 @@ def verify(
     if isinstance(false_refutation, bool) or not 0 < false_refutation < 1:
         raise InputError(f"false_refutation is {false_refutation!r}, expected a probability between 0 and 1")
     _check_time(time_budget, replay)
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
+        raise InputError(f"jobs is {jobs!r}, expected a positive integer")
     root = root_sequence(rng)
     vectors = checked_inputs(inputs)
     start = time.perf_counter()
@@ -116,13 +122,16 @@ def verify(
     counts = [reduced_counts(claim, budget * factor) for _, claim, factor in plan]
     claims = [with_samples(claim, count) for (_, claim, _), count in zip(plan, counts, strict=True)]
     names, looks = [name for name, _, _ in plan], [1] * len(claims)
+    total = sum(map(assertions, everything))
     if replay is not None:
+        replay = _recorded(replay)
+        given = {"seed": _seed(root), "budget": float(budget), "quick": bool(quick), "inputs": plain(vectors)}
         again, counted = replayed(claims, replay)
+        _check_replay(replay, {**given, "false_refutation": false_refutation}, total)
         kept = [i for i, claim in enumerate(again) if claim is not None]
         claims = [claim for claim in again if claim is not None]
         names, looks = [names[i] for i in kept], [counted[i] for i in kept]
     # split over all claims of the target, not only those chosen: `only` must not change an interval
-    total = sum(map(assertions, everything))
     levels = [false_refutation * max(assertions(claim), 1) / max(total, 1) for claim in claims]
     finished: dict[int, Result] = {}
 
@@ -155,7 +164,13 @@ def verify(
             told = None if progress is None else _teller(progress, names[i], claim, i, work)
             if told is not None:
                 told(0, sum(claim.counts))
-            finished[i] = check(claim, rng=root, jobs=jobs, progress=told, false_refutation=levels[i], looks=looks[i])
+            try:
+                found = check(claim, rng=root, jobs=jobs, progress=told, false_refutation=levels[i], looks=looks[i])
+            except RandtensorError as error:
+                details = {"error": type(error).__name__}
+                options: dict[str, Any] = {"false_refutation": levels[i], "looks": looks[i], "details": details}
+                found = without_samples(claim, str(error), seed=claim_root(claim, root), **options)
+            finished[i] = found
         return report()
     except KeyboardInterrupt:
         if not finished:
@@ -222,6 +237,35 @@ def _check_time(time_budget: Any, replay: Any) -> None:
         raise InputError(f"time_budget is {time_budget!r}, expected a positive number of seconds")
     if replay is not None:
         raise InputError("time_budget and replay are both given, expected at most one of them")
+
+
+def _recorded(replay: Any) -> Any:
+    """What is in the file, if it is one; other things are judged by their content."""
+    if not isinstance(replay, str | os.PathLike):
+        return replay
+    try:
+        return json.loads(Path(replay).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"replay {replay} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"replay {replay} is not JSON, expected the results of a run") from error
+
+
+def _check_replay(record: Any, options: Mapping[str, Any], total: int) -> None:
+    """Samples drawn at another seed, or verdicts at other levels, would not be those of the run."""
+    argument = {"seed": "rng"}
+    for name, value in options.items():
+        if name in record and record[name] != value:
+            raise InputError(
+                f"{argument.get(name, name)} is {value!r}, but the run to replay had {record[name]!r}, "
+                "expected the options of that run"
+            )
+    counted = record.get("error_budget", {}).get("assertions", total)
+    if counted != total:
+        raise InputError(
+            f"target has {total} assertions, but the run to replay split its levels over {counted}, "
+            "expected the same target: choose among its claims with only="
+        )
 
 
 def _seed(root: np.random.SeedSequence) -> Any:

@@ -12,15 +12,19 @@ Hypothesis has to be installed (``pip install hypothesis``); with it, ``st.from_
 >>> test_product()
 """
 
-from randtensor.strategies.functions import ACTIVATIONS, inputs, networks, seeds
+from randtensor.strategies.contractions import contractions, equations
+from randtensor.strategies.families import FAMILIES
+from randtensor.strategies.functions import ACTIVATIONS, activations, derivative_tensors, inputs, networks, seeds
 from randtensor.strategies.growth import bounds, expansions, monomials, orders, scales, terms
-from randtensor.strategies.tensors import FAMILIES, contractions, equations, random_tensors
+from randtensor.strategies.tensors import random_tensors
 
 __all__ = [
     "ACTIVATIONS",
     "FAMILIES",
+    "activations",
     "bounds",
     "contractions",
+    "derivative_tensors",
     "equations",
     "expansions",
     "inputs",

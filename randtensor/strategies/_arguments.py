@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from randtensor.errors import InputError
 
-__all__ = ["listed", "subset"]
+__all__ = ["listed", "sizes_of", "subset"]
 
 _T = TypeVar("_T")
 
@@ -25,3 +25,9 @@ def subset(name: str, values: Collection[str], known: Sequence[str]) -> list[str
             raise InputError(f"{name} names {value!r}, expected names out of {', '.join(known)}")
     # in the order of the list of all, so that examples shrink to the first
     return [value for value in known if value in chosen]
+
+
+def sizes_of(name: str, values: Any, least: int = 1) -> Sequence[Any]:
+    if isinstance(values, str) or not isinstance(values, Sequence) or len(values) < least:
+        raise InputError(f"{name} is {values!r}, expected a list of sizes")
+    return values

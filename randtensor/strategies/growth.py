@@ -141,8 +141,9 @@ def expansions(
 def _scales(over: Sequence[rt.Scale] | None) -> tuple[rt.Scale, ...]:
     if over is None:
         return (_N, _M, _ETA)
-    if isinstance(over, rt.Scale) or not all(isinstance(scale, rt.Scale) for scale in over):
-        raise InputError(f"over is {over!r}, expected a list of scales")
+    listed = isinstance(over, Sequence) and not isinstance(over, str)
+    if not listed or not over or not all(isinstance(scale, rt.Scale) for scale in over):
+        raise InputError(f"over is {over!r}, expected a list of at least one scale")
     return tuple(over)
 
 

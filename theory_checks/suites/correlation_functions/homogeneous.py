@@ -26,6 +26,8 @@ def output(plan: Plan) -> Iterator[Claim]:
                 DERIVED,
                 **plan.grid(4, [32000, 20000, 16000, 12000]),
             )
+    # The tails of a product of four layers are tamed by width.
+    shallow, deep = plan.grid(2, [150000, 150000, 150000]), {LINEAR: [100000, 480000], RELU: [100000, 240000]}
     cumulants = {
         ("D2", LINEAR, 1): series(0, 6),
         ("D2", LINEAR, 3): series(0, 18, 36, 24),
@@ -40,8 +42,7 @@ def output(plan: Plan) -> Iterator[Claim]:
             value,
             f"{DERIVED}: 3 (1 + {2 if activation == LINEAR else 5}/n)^d - 3",
             within=0.3,
-            # The tails of a product of four layers are tamed by width.
-            **plan.grid(4 if depth == 1 else 16, [150000, 150000, 150000] if depth == 1 else [100000, 100000]),
+            **(shallow if depth == 1 else plan.grid(16, deep[activation], ratio=4)),
         )
     yield plan.exact(
         "D3.copied",
@@ -149,8 +150,7 @@ def curvature(plan: Plan) -> Iterator[Claim]:
         Correlators(RELU, 2)("ijk,ijk->"),
         6,
         DERIVED,
-        n=[2, 3],
-        samples=[2000, 1000] if plan.quick else [4000, 2000],
+        **plan.grid(2, [4000, 2000]),
         within=0.2,
     )
     for activation, depth in ((LINEAR, 2), (RELU, 2)):

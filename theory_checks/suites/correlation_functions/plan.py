@@ -12,14 +12,11 @@ from randtensor.expansions import Expansion
 from theory_checks.claims import Claim, Exact
 from theory_checks.suites import SuiteOptions
 
-__all__ = ["CLUSTER", "DERIVED", "SOURCE", "WHOLE", "Correlators", "Plan", "n", "series"]
+__all__ = ["CLUSTER", "DERIVED", "SOURCE", "Correlators", "Plan", "n", "series"]
 
 SOURCE = "Dyer & Gur-Ari 2019, arXiv 1909.11304"
 CLUSTER = f"{SOURCE}: cluster graph"
 DERIVED = "derived: sum over pairings"
-
-#: margin where parity leaves only whole numbers as exponents, which a fit need only tell apart
-WHOLE = 0.25
 
 n = rt.Scale("n")
 

@@ -10,7 +10,7 @@ import numpy as np
 import randtensor as rt
 from randtensor.prediction import cluster_order
 from theory_checks.claims import Claim, Exact, Zero
-from theory_checks.suites.correlation_functions.plan import CLUSTER, SOURCE, WHOLE, Correlators, Plan, n, series
+from theory_checks.suites.correlation_functions.plan import CLUSTER, SOURCE, Correlators, Plan, n, series
 
 __all__ = ["cluster_graphs", "one_hidden_layer", "second_layer"]
 
@@ -95,7 +95,7 @@ def second_layer(plan: Plan) -> Iterator[Claim]:
         source="derived",
         note="averaged exactly over the second layer and the read-out",
         correction=1.0,
-        **plan.grid(8, [20000, 20000, 10000, 10000, 10000]),
+        **plan.grid(8, [24000, 40000, 8000, 10000], ratio=4),
     )
     yield Claim(
         "E f^2 - limit, tanh, 2 hidden, constant",
@@ -105,7 +105,7 @@ def second_layer(plan: Plan) -> Iterator[Claim]:
         predicted=Exact(series(0, -0.030933), within=0.1),
         source="derived",
         note="leading order: at these widths the next one is below the error",
-        **plan.grid(2048, [9000, 4500]),
+        **plan.grid(2048, [9000, 7000]),
     )
 
 
@@ -128,11 +128,11 @@ def cluster_graphs(plan: Plan) -> Iterator[Claim]:
     """Two hidden tanh layers, where no exact law is known: the exponent s_C as a bound, and parity."""
     two = Correlators("tanh", 2)
     for ident, name, equation, samples in (
-        ("S.gHgf", "E[gHg f]", "ij,i,j,->", [40000, 40000, 30000, 25000]),
-        ("S.gHg2", "E (gHg)^2", "ij,i,j,kl,k,l->", [80000, 80000, 60000, 60000]),
-        ("S.gHHg", "E gHHg", "i,ij,jk,k->", [8000, 4000, 4000, 4000]),
-        ("S.claw", "E T3 ggg", "ijk,i,j,k->", [16000, 8000, 8000, 8000]),
-        ("S.kernel", "E Theta", "i,i->", [4000, 2000, 1000, 1000]),
+        ("S.gHgf", "E[gHg f]", "ij,i,j,->", [20000, 48000, 8000, 12000]),
+        ("S.gHg2", "E (gHg)^2", "ij,i,j,kl,k,l->", [20000, 36000, 8000, 6000]),
+        ("S.gHHg", "E gHHg", "i,ij,jk,k->", [2000, 2000, 500, 500]),
+        ("S.claw", "E T3 ggg", "ijk,i,j,k->", [4000, 4000, 1000, 1000]),
+        ("S.kernel", "E Theta", "i,i->", [1000, 1000, 250, 250]),
     ):
         yield Claim(
             f"{name}, tanh, 2 hidden, cluster graph",
@@ -141,20 +141,25 @@ def cluster_graphs(plan: Plan) -> Iterator[Claim]:
             statistic="mean",
             predicted=cluster_order(two(equation)).bound,
             source=CLUSTER,
-            margin=WHOLE,
             correction=1.0,
-            **plan.grid(16, samples),
+            **plan.grid(16, samples, ratio=4),
         )
     odd, even = two("ij,i,j->"), two("i,ij,jk,k->")
-    sizes = plan.grid(16, [40000, 40000, 40000, 40000])
-    yield Claim("E gHg vanishes: three operands", odd, id="P1", predicted=Zero(0.1), source="derived: v -> -v", **sizes)
+    yield Claim(
+        "E gHg vanishes: three operands",
+        odd,
+        id="P1",
+        predicted=Zero(0.1),
+        source="derived: v -> -v",
+        **plan.grid(16, [40000, 40000, 40000, 40000]),
+    )
+    sizes = plan.grid(16, [12000, 16000, 4000, 4000], ratio=4)
     yield Claim(
         "gHg, an odd component: no suppression of its fluctuation",
         odd,
         id="P4",
         predicted=rt.Theta(n**-1),
         source="derived: two copies pair up",
-        margin=WHOLE,
         correction=1.0,
         **sizes,
     )
@@ -165,7 +170,6 @@ def cluster_graphs(plan: Plan) -> Iterator[Claim]:
         statistic="std",
         predicted=rt.Theta(n**-1.5),
         source="derived: disconnected diagrams cancel",
-        margin=WHOLE,
         correction=1.0,
         **sizes,
     )

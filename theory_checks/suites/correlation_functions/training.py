@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import randtensor as rt
 from randtensor.networks import parametrization
 from randtensor.prediction.abc_rates import abc_regime
 from theory_checks.claims import Claim, Exact
-from theory_checks.suites.correlation_functions.plan import SOURCE, WHOLE, Correlators, Plan, n, series
+from theory_checks.suites.correlation_functions.plan import SOURCE, Correlators, Plan, n, series
 from theory_checks.suites.correlation_functions.trained import GradientDescent
 
 __all__ = ["gradient_descent", "gradient_flow"]
@@ -44,7 +43,7 @@ def gradient_flow(plan: Plan) -> Iterator[Claim]:
                 predicted=rt.Theta(n**-1),
                 correction=1.0,
                 **common,
-                **plan.grid(64, [40000, 40000, 40000, 40000]),
+                **plan.grid(32, [20000, 40000, 12000, 8000], ratio=4),
             )
         yield Claim(
             f"{name}, constant y^2 - 1",
@@ -54,7 +53,7 @@ def gradient_flow(plan: Plan) -> Iterator[Claim]:
             predicted=Exact(series(0, target**2 - 1), within=0.1),
             note="leading order: at these widths the next one is below the error",
             **common,
-            **plan.grid(1024, [8400, 4200]),
+            **plan.grid(1024, [8400, 7000]),
         )
 
 
@@ -66,8 +65,6 @@ def _drift(final: np.ndarray, initial: np.ndarray) -> np.ndarray:
 def gradient_descent(plan: Plan) -> Iterator[Claim]:
     """Twenty steps on three samples, two hidden tanh layers; and the state the training starts from."""
     sizes = plan.grid(16, [8000, 6000, 3000, 1500])
-    rich = plan.grid(16, [20000, 16000, 10000, 4000, 1000])
-    richest = plan.grid(16, [24000, 20000, 12000, 8000, 2000])
     for name, exponents in SCHEMES.items():
         scheme, regime = parametrization(exponents), abc_regime(exponents, 2)
         training = GradientDescent(scheme)
@@ -92,9 +89,7 @@ def gradient_descent(plan: Plan) -> Iterator[Claim]:
             source=f"{SOURCE}; {YANG}",
             note="the fluctuation n^(-3/4) is not small beside n^(-1/2): a bound only" if name == "halfway" else "",
             correction=CORRECTIONS[name],
-            # Parity leaves whole numbers as exponents of a variance in the kernel regime, and multiples of 1/2 here.
-            margin={"halfway": 0.2, "mup": 0.1}.get(name, WHOLE / 2),
-            **(richest if regime.r == Fraction(1, 2) else rich),
+            **plan.grid(8, KERNEL[name], ratio=3),
         )
         initial = rt.networks.mlp(2, n, 2, "tanh", exponents)
         gradient = initial.derivative(training.inputs[0])
@@ -106,7 +101,7 @@ def gradient_descent(plan: Plan) -> Iterator[Claim]:
             predicted=rt.Theta(n**-0.5),
             source="derived: central limit",
             correction=1.0,
-            **plan.grid(32, [8000, 8000, 8000, 8000]),
+            **plan.grid(32, [4000, 6000, 2000, 2000], ratio=4),
         )
         if name in ("ntk", "mup"):
             start = regime.initial_output(n)
@@ -118,7 +113,7 @@ def gradient_descent(plan: Plan) -> Iterator[Claim]:
                 predicted=start.bound,
                 source=YANG,
                 correction=1.0,
-                **plan.grid(32, [8000, 8000, 4000, 4000]),
+                **plan.grid(32, [4000, 6000, 2000, 2000], ratio=4),
             )
     yield Claim(
         "change of the features, mup, with the exponent of ntk",
@@ -134,3 +129,11 @@ def gradient_descent(plan: Plan) -> Iterator[Claim]:
 
 #: powers of the correction at finite width: n^(-2r) beside n^(-r) for the features between the regimes
 CORRECTIONS = {"ntk": 1.0, "standard": 1.0, "mup": 1.0, "halfway": 0.5}
+
+#: samples of the change of the kernel: small widths are cheap, and tell the correction from the exponent
+KERNEL = {
+    "ntk": [12000, 24000, 2000, 1500],
+    "standard": [6000, 20000, 2000, 1500],
+    "mup": [12000, 14000, 1500, 1000],
+    "halfway": [90000, 60000, 4000, 5000],
+}

@@ -58,7 +58,7 @@ def entry_rows() -> dict[str, Moments]:
             -1 / ((N - 1) * N * (N + 2)),
             (N**2 + 4 * N + 15) / ((N - 1) * N * (N + 1) * (N + 2) * (N + 4) * (N + 6))
             - 1 / ((N - 1) * N * (N + 2)) ** 2,
-            sizes=(3, 4, 6),
+            sizes=(3, 4, 8),
         ),
     ]
     return {row.id: row for row in rows}
@@ -118,7 +118,7 @@ def _traces() -> Iterator[Moments]:
     spread = 32 * N**2 * (4 * N**4 - 9 * N**2 + 3) / ((4 * N**2 - 1) ** 2 * (4 * N**2 - 9))
     for ident, name, equation, mean, sizes in (
         ("H5", "|tr A U B U*|^2", "ab,bc,cd,ad,ef,fg,gh,eh->", 4 * N**2 / (4 * N**2 - 1), (2, 4, 8)),
-        ("H6", "tr A U B U* A U B U*", "ab,bc,cd,ed,ef,fg,gh,ah->", -2 * N / (4 * N**2 - 1), (2, 3)),
+        ("H6", "tr A U B U* A U B U*", "ab,bc,cd,ed,ef,fg,gh,ah->", -2 * N / (4 * N**2 - 1), (2, 4)),
     ):
         contraction = rt.einsum(equation, *word)
         yield Moments(

@@ -73,7 +73,7 @@ def identities(plan: Plan) -> Iterator[Claim]:
         predicted=rt.Theta(1),
         source=DERIVED,
         correction=1.0,
-        **plan.short,
+        **plan.grid(128, 4, [3072, 2048, 512, 128, 64]),
     )
 
 
@@ -89,7 +89,8 @@ def one_step(plan: Plan) -> Iterator[Claim]:
     """One gradient step: smooth activations depart from linearity as the correlations say, ReLU does not."""
     step = 0.75
     sizes = plan.grid(256, 4, [4096, 2048, 1024, 512, 256])
-    dense = plan.grid(256, 4, [8192, 4096, 2048, 1024, 512])
+    # A correction by n^-1/2 is told from the exponent by a wide range, with many samples where they are cheap.
+    spread = plan.grid(256, 8, [10000, 9000, 1000, 700])
     for activation, rates in (
         ("tanh", (-1, -1, -0.5)),
         ("relu", (-0.5, -0.75, -0.25)),
@@ -108,7 +109,7 @@ def one_step(plan: Plan) -> Iterator[Claim]:
                 predicted=rt.Theta(n**power),
                 source="derived; non-analytic control" if activation == "relu" else SOURCE,
                 correction=0.5 if activation == "relu" else 1.0,
-                **(dense if ident == "other" and activation == "relu" else sizes),
+                **(spread if ident != "grad" and activation == "relu" else sizes),
             )
     yield Claim(
         "one step, relu, claimed 1/n as for smooth activations",

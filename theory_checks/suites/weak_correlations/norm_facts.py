@@ -78,7 +78,7 @@ def norm_facts(plan: Plan) -> Iterator[Claim]:
 
 def toys(plan: Plan) -> Iterator[Claim]:
     """F = g.theta + theta.A theta / 2 at theta = 0, with |A| of order n^-1/2: aligned or not decides."""
-    sizes: dict[str, Any] = {"n": [64, 256, 1024, 4096], "samples": [2000, 1000, 500, 200]}
+    sizes: dict[str, Any] = {"n": [64, 256, 1024, 4096], "samples": [4000, 2000, 1000, 1000]}
     x = [0.0]
 
     @rt.program(t=rt.gaussian(n, std=0), A=rt.goe(n))

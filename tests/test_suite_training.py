@@ -87,8 +87,8 @@ def test_constants_of_the_skewed_network():
     assert found.shift == pytest.approx([-0.09046, -0.10895], abs=1e-5)
     assert found.drift.ravel() == pytest.approx([0.11597, 0.01758, 0.01758, -0.04488], abs=1e-5)
     assert found.rates == pytest.approx([0.298833, 2.130417], abs=1e-6)
-    assert CLAIMS["GP15.constant"].prediction.expected({"n": 4}) == pytest.approx(-0.0997 / 2, abs=1e-4)
-    assert CLAIMS["GP12.constant"].prediction.expected({"n": 4}) == pytest.approx(0.16085 / 2, abs=1e-4)
+    assert CLAIMS["GP15.constant"].prediction.expected({"n": 4}) == pytest.approx(-0.0997, abs=1e-4)
+    assert CLAIMS["GP12.constant"].prediction.expected({"n": 4}) == pytest.approx(0.16085, abs=1e-4)
     assert CLAIMS["GP17"].prediction.expected({"n": 4}) == pytest.approx(-0.59766, abs=1e-4)
 
 

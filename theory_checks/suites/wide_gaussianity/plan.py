@@ -75,15 +75,18 @@ class Plan:
         sizes: Sequence[int],
         within: float = 0.06,
         sampled: rt.Quantity | None = None,
+        tails: float = 1.0,
     ) -> Claim:
         """The mean at every size, with exact errors, and the samples that let a relative ``within`` be seen.
 
-        ``sampled`` is the same quantity in a form that is faster to sample.
+        ``sampled`` is the same quantity in a form that is faster to sample; heavy ``tails`` ask for so many times the
+        samples that a normal law would.
         """
         within = self.within(within)
         variance = evaluated(quantity.variance)
         needed = joint_detectable([1.0] * len(sizes), _LEVEL) / within
-        samples = [max(_FEWEST, math.ceil(needed**2 * variance(size) / float(value(size)) ** 2)) for size in sizes]
+        spreads = [math.sqrt(variance(size)) / float(value(size)) for size in sizes]
+        samples = [max(_FEWEST, math.ceil(tails * (needed * spread) ** 2)) for spread in spreads]
         return Claim(
             name,
             in_large_blocks(sampled or quantity),

@@ -33,7 +33,7 @@ def positivity(plan: Plan) -> Iterator[Claim]:
                 f"rank of the limiting tangent kernel, {activation}, {count} inputs of dimension {dimension}",
                 rank(activation, points),
                 id=f"GP18.{activation}.{dimension}",
-                predicted=Exact(expected),
+                predicted=Exact(expected, variance=0),
                 source=SOURCE if degree is None else f"{SOURCE}; derived: polynomials of the degree",
                 **options,
             )
@@ -41,7 +41,7 @@ def positivity(plan: Plan) -> Iterator[Claim]:
         "the same, a polynomial claimed to have full rank",
         rank("power(3)", line),
         id="GP18.wrong",
-        predicted=Exact(len(line)),
+        predicted=Exact(len(line), variance=0),
         source="negative control",
         expect="refuted",
         **options,

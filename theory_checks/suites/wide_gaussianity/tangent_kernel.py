@@ -36,6 +36,7 @@ def fluctuation(plan: Plan) -> Iterator[Claim]:
             name=f"squared distance of the kernel, {law}",
         )
         weights = {(0, 0): 1, (0, 1): 2, (1, 1): 1}
+        parts = [(kernel[pair] - float(limit[pair])) ** 2 * weight for pair, weight in weights.items()]
         value = sum((kernel[pair].variance() * weight for pair, weight in weights.items()), rt.Expansion.of(0))
         sizes: dict[str, Any] = {"n": [16, 64, 256, 1024], "samples": plan.counts([24000, 12000, 6000, 3000])}
         yield Claim(
@@ -43,7 +44,9 @@ def fluctuation(plan: Plan) -> Iterator[Claim]:
             squares,
             id=f"GP9.{law}",
             statistic="mean",
-            predicted=Exact(value, within=plan.within(0.1)),
+            predicted=Exact(
+                value, variance=evaluated(sum(parts[1:], start=parts[0]).variance), within=plan.within(0.1)
+            ),
             source=DERIVED,
             **sizes,
         )

@@ -54,6 +54,20 @@ def _grid(plan: Plan, sizes: list[int], samples: list[int]) -> dict[str, Any]:
     return {"n": sizes, "samples": [max(count // 4, 30) for count in samples] if plan.quick else samples}
 
 
+def _extrapolated(quantity: TrainingQuantity, name: str) -> Any:
+    """The mean times sqrt(n) without its part of relative order n^-1/2: from networks of the widths n and 4 n.
+
+    At leading order alone, so many samples as the skewness of what is left asks for would see the next one.
+    """
+
+    @rt.quantity(n, name=f"{name}, times n^1/2, from the widths n and 4 n", batch=168)
+    def extrapolated(size: int, batch: int, rng: np.random.Generator) -> Any:
+        narrow, wide = (quantity.sample(width, batch, rng=rng) for width in (size, 4 * size))
+        return size**0.5 * (4 * wide - narrow)
+
+    return extrapolated
+
+
 def kernel_drift(plan: Plan) -> Iterator[Claim]:
     """The tangent kernel moves by 1/n for symmetric read-outs, by n^-1/2 for skewed ones, and no more with time."""
     drift, skewed, late = (
@@ -80,7 +94,7 @@ def kernel_drift(plan: Plan) -> Iterator[Claim]:
         source=DERIVED,
         correction=None,
         note="a part of order 1/n with a large constant has died out at these widths",
-        **_grid(plan, [1024, 4096, 16384], [420, 210, 140]),
+        **_grid(plan, [1024, 4096, 16384], [340, 168, 100]),
     )
     response = responses(plan, SKEWED)
 
@@ -100,7 +114,7 @@ def kernel_drift(plan: Plan) -> Iterator[Claim]:
         predicted=rt.Theta(n**-0.5),
         source=DERIVED,
         correction=1.0,
-        **_grid(plan, [32, 256, 2048, 16384], [3200, 560, 110, 32]),
+        **_grid(plan, [32, 256, 2048, 16384], [2048, 341, 84, 25]),
     )
     yield Claim(
         f"{mean}, claimed to be of the order of the drift for symmetric ones",
@@ -115,15 +129,13 @@ def kernel_drift(plan: Plan) -> Iterator[Claim]:
     )
     yield Claim(
         f"{mean}, constant",
-        asymmetry,
+        _extrapolated(asymmetry, mean),
         id="GP12.constant",
         statistic="mean",
-        predicted=Exact(
-            lambda size: size**-0.5 * (response.drift[0, 0] - response.drift[1, 1]), within=plan.within(0.2)
-        ),
+        predicted=Exact(lambda size: response.drift[0, 0] - response.drift[1, 1], within=plan.within(0.3)),
         source=DERIVED,
-        note="leading order: at these widths the next one is below the error",
-        **_grid(plan, [4096, 16384], [40, 16]),
+        note="extrapolated from two widths: the next order is gone, and the one after it is below the error",
+        **_grid(plan, [512], [672]),
     )
     yield Claim(
         "change of the tangent kernel up to time 8, symmetric read-out",
@@ -137,7 +149,7 @@ def kernel_drift(plan: Plan) -> Iterator[Claim]:
     )
     units = 8
 
-    @rt.quantity(t, name=f"change of the tangent kernel up to time t, width {units}", batch=512)
+    @rt.quantity(t, name=f"change of the tangent kernel up to time t, width {units}", batch=350)
     def later(time: int, batch: int, rng: np.random.Generator) -> Any:
         quantity = TrainingQuantity(flow(plan, time=float(time)), "kernel_change", reduce="frobenius")
         return units * quantity.sample(units, batch, rng=rng)
@@ -187,7 +199,7 @@ def outputs_in_training(plan: Plan) -> Iterator[Claim]:
         predicted=rt.Theta(n**-1),
         source=DERIVED,
         correction=1.0,
-        **_grid(plan, [3, 12, 48, 192], [33000, 17000, 8000, 3700]),
+        **_grid(plan, [3, 12, 48, 192], [26624, 14336, 7280, 3185]),
     )
     skewed = _departure(plan, SKEWED, "all")
     yield Claim(
@@ -198,18 +210,18 @@ def outputs_in_training(plan: Plan) -> Iterator[Claim]:
         predicted=rt.Theta(n**-0.5),
         source=DERIVED,
         correction=0.5,
-        **_grid(plan, [32, 256, 2048, 16384], [8000, 1300, 220, 40]),
+        **_grid(plan, [32, 256, 2048, 16384], [6144, 1023, 168, 30]),
     )
     shift = responses(plan, SKEWED)
     yield Claim(
         "mean of the outputs minus those of infinite width, skewed read-out, constant",
-        skewed,
+        _extrapolated(skewed, "mean of the outputs minus those of infinite width"),
         id="GP15.constant",
         statistic="mean",
-        predicted=Exact(lambda size: size**-0.5 * shift.shift.mean(), within=plan.within(0.2)),
+        predicted=Exact(lambda size: shift.shift.mean(), within=plan.within(0.4)),
         source=DERIVED,
-        note="leading order: at these widths the next one is below the error",
-        **_grid(plan, [4096, 16384], [60, 24]),
+        note="extrapolated from two widths: the next order is gone, and the one after it is below the error",
+        **_grid(plan, [512], [840]),
     )
     response = responses(plan)
 
@@ -236,7 +248,7 @@ def outputs_in_training(plan: Plan) -> Iterator[Claim]:
         predicted=rt.Theta(1),
         source=DERIVED,
         correction=1.0,
-        **_grid(plan, [16, 64, 256, 1024], [1200, 600, 300, 120]),
+        **_grid(plan, [16, 64, 256, 1024], [1200, 600, 300, 85]),
     )
     yield Claim(
         "largest change of one parameter up to time 8",
@@ -245,7 +257,7 @@ def outputs_in_training(plan: Plan) -> Iterator[Claim]:
         predicted=rt.O(n**-0.5 * rt.log(n)),
         source=DERIVED,
         correction=None,
-        **_grid(plan, [16, 64, 256, 1024], [800, 400, 200, 100]),
+        **_grid(plan, [16, 64, 256, 1024], [800, 400, 200, 85]),
     )
 
 
@@ -268,7 +280,7 @@ def late_training(plan: Plan) -> Iterator[Claim]:
     smallest = float(np.linalg.eigvalsh(estimators.tangent_kernel(plan.shallow(), points))[0])
     start, end = 4, 5
 
-    @rt.quantity(n, name="late slope of the logarithm of the loss", batch=128)
+    @rt.quantity(n, name="late slope of the logarithm of the loss", batch=40)
     def slope(size: int, batch: int, rng: np.random.Generator) -> Any:
         run = estimators.train(
             flow(plan, time=float(end), steps=end), n=size, samples=batch, rng=rng, jobs=1, observe=["loss"],
@@ -276,14 +288,15 @@ def late_training(plan: Plan) -> Iterator[Claim]:
         )  # fmt: skip
         return np.log(run.loss[:, 1] / run.loss[:, 0]) / (end - start)
 
-    common: dict[str, Any] = {"statistic": "mean", **_grid(plan, [8192, 16384], [24, 12])}
+    # the median: networks that start without a part along the slowest direction have far larger slopes
     yield Claim(
         "late slope of the logarithm of the loss is minus twice the smallest eigenvalue",
         slope,
         id="GP17",
-        predicted=Exact(lambda size: -2 * smallest, within=plan.within(0.02)),
+        statistic="median",
+        predicted=Exact(lambda size: -2 * smallest, within=plan.within(0.025)),
         source=SOURCE,
-        **common,
+        **_grid(plan, [512, 2048], [240, 120]),
     )
     yield Claim(
         "late slope of the logarithm of the loss claimed to be minus the smallest eigenvalue, as of the residual",
@@ -294,7 +307,7 @@ def late_training(plan: Plan) -> Iterator[Claim]:
         source="negative control",
         expect="refuted",
         n=[256, 1024],
-        samples=30,
+        samples=40,
     )
 
     @rt.quantity(n, name="shortfall of the rate at which the loss falls", batch=512)
@@ -311,7 +324,7 @@ def late_training(plan: Plan) -> Iterator[Claim]:
         predicted=rt.O(n**-0.5),
         source=SOURCE,
         correction=None,
-        **_grid(plan, [4, 16, 64, 256], [7000, 3500, 1900, 1000]),
+        **_grid(plan, [4, 16, 64, 256], [3584, 2048, 1024, 512]),
     )
 
     def lowest(snapshot: Snapshot) -> Any:

@@ -91,8 +91,8 @@ def test_quantiles_are_tested_exactly(statistic, value):
 
 
 def test_fourth_cumulants_of_normal_samples_are_not_refuted():
-    # more than 8 of 1000 sets are refuted at 1e-3 with probability 1e-6 if the level holds; the samples that make a large
-    # k4 are rare, and the largest of Student's t here is 4.6
+    # more than 8 of 1000 sets are refuted at 1e-3 with probability 1e-6 if the level holds; the samples that make a
+    # large k4 are rare, and the largest of Student's t here is 4.6
     sets = np.random.default_rng(5).standard_normal((1000, 400))
     pseudo_values = np.array([jackknife([centred(draws)] * 4)[1] for draws in sets])
     shape = Shape.of(pseudo_values)

@@ -8,6 +8,7 @@ from scipy import stats
 
 import randtensor as rt
 from benchmarks import levels
+from estimators._k_statistics import centred, jackknife
 from estimators.heavy_tails import Shape
 from theory_checks import Claim, Exact, check
 
@@ -87,3 +88,13 @@ def test_quantiles_are_tested_exactly(statistic, value):
     # at most 0.1: five binomial standard errors more have probability 3e-7
     assert np.mean(values <= 0.1) <= 0.1 + 5 * np.sqrt(0.09 / 200)
     assert p(2 * value, 0) < 1e-4
+
+
+def test_fourth_cumulants_of_normal_samples_are_not_refuted():
+    # more than 8 of 1000 sets are refuted at 1e-3 with probability 1e-6 if the level holds; the samples that make a
+    # large k4 are rare, and the largest of Student's t here is 4.6
+    sets = np.random.default_rng(5).standard_normal((1000, 400))
+    pseudo_values = np.array([jackknife([centred(draws)] * 4)[1] for draws in sets])
+    shape = Shape.of(pseudo_values)
+    assert (np.abs(shape.deviate(shape.mean, None, 14.7)) > 3.29).sum() <= 8
+    assert np.abs(shape.mean / (shape.spread / 20)).max() > 4.5

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,9 @@ _FARTHEST = 4.0
 #: supposes it does not suppose that the sizes say anything about the limit.
 _LARGEST = 2.0
 
+
+#: how often an end of a profile is looked for between the points next to the best one, and where
+_ZOOMS, _BETWEEN = 4, np.linspace(0.0, 1.0, 15)
 _AROUND, _AFAR = np.linspace(-6.0, 6.0, 49), np.linspace(-_FARTHEST, _FARTHEST, 81)
 
 
@@ -204,18 +208,36 @@ class Profile:
     at the smallest size.
     """
 
-    exponents: Array
-    deviations: Array
-    criterion: Array
+    problem: _Problem
+    points: Array  # (M, K) corrections u of every power, in order
 
     def bounds(self, quantile: float, lowest: float) -> tuple[float, float]:
         """All exponents whose criterion, at the best of all other coefficients, is at most ``lowest`` + quantile^2."""
-        allowed = quantile**2 - (self.criterion - lowest)
-        inside = allowed >= 0
-        if not inside.any():
-            return np.inf, -np.inf
-        reach = self.deviations[inside] * np.sqrt(allowed[inside])
-        return float((self.exponents[inside] - reach).min()), float((self.exponents[inside] + reach).max())
+        return -self._end(-1.0, quantile, lowest), self._end(1.0, quantile, lowest)
+
+    def _end(self, sign: float, quantile: float, lowest: float) -> float:
+        points, rows, end = self.points, np.arange(len(self.points)), -np.inf
+        for _ in range(_ZOOMS):
+            exponents, deviations, criterion = self._scan if points is self.points else self._at(points)
+            allowed = quantile**2 - (criterion - lowest)
+            reached = sign * exponents + deviations * np.sqrt(np.maximum(allowed, 0.0))
+            reached = np.where(allowed >= 0, reached, -np.inf)
+            end = max(end, float(reached.max()))
+            # where two minima meet the valley is far wider than its curvature says, and the points are sparse
+            best = reached.argmax(-1)
+            left, right = points[rows, np.maximum(best - 1, 0)], points[rows, np.minimum(best + 1, points.shape[1] - 1)]
+            points = left[:, None] + (right - left)[:, None] * _BETWEEN
+        return end
+
+    @cached_property
+    def _scan(self) -> tuple[Array, Array, Array]:
+        return self._at(self.points)
+
+    def _at(self, points: Array) -> tuple[Array, Array, Array]:
+        """Exponents, their deviations and the criterion at corrections (M, K)."""
+        u = points[:, None, :]
+        slopes, variances = self.problem.slopes(u)
+        return slopes[:, 0, :, 0], np.sqrt(variances[:, 0, :1]), self.problem.objective(u)[:, 0]
 
 
 def profile(log_n: Array, log_values: Array, errors: Array, powers: Sequence[float | None], free_log: bool) -> Profile:
@@ -223,10 +245,9 @@ def profile(log_n: Array, log_values: Array, errors: Array, powers: Sequence[flo
     models = [Model(power, 0) for power in powers]
     problem = _Problem.of(log_n, log_values[None], errors[None], models, design(log_n, free_log))
     u = problem.minima()
-    points = np.clip(problem.around(u, 1 / np.sqrt(problem.step(u)[1])), -_LARGEST, _LARGEST)
-    exponents, variances = problem.slopes(points)
-    deviations = np.broadcast_to(np.sqrt(variances[..., None, 0]), points.shape)
-    return Profile(exponents[..., 0].ravel(), deviations.ravel(), problem.objective(points).ravel())
+    near = np.clip(problem.around(u, 1 / np.sqrt(problem.step(u)[1]))[:, 0], -_LARGEST, _LARGEST)
+    everywhere = np.broadcast_to(np.linspace(-_LARGEST, _LARGEST, 401), (len(near), 401))
+    return Profile(problem, np.sort(np.concatenate([near, everywhere], axis=-1)))
 
 
 def _marginal(problem: _Problem, points: Array) -> tuple[Array, Array]:

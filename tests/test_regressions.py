@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -113,6 +112,7 @@ def test_bad_input_gets_a_sentence(call, message):
 def test_an_interrupted_run_ends_cleanly(tmp_path):
     """SIGINT to a real process in the midst of sampling: status 130, one line, no file."""
     code = """
+import os
 import signal
 from randtensor.quantity import Quantity
 from theory_checks.cli import main
@@ -121,23 +121,23 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the ba
 block = Quantity.sample_block
 
 def announced(*arguments):
-    print("sampling", flush=True)
+    os.write(1, b"sampling\\n")  # whole lines: two workers may announce at the same moment
     return block(*arguments)
 
 Quantity.sample_block = announced
 main()
 """
     command = [sys.executable, "-c", code]
-    run = subprocess.Popen(
+    with subprocess.Popen(
         [*command, "verify", "weak-correlations", "--budget", "50", "--only", "W4.4.2", "--out", str(tmp_path / "out")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert run.stdout.readline() == "sampling\n"
-    run.send_signal(signal.SIGINT)
-    _, errors = run.communicate(timeout=60)
+    ) as run:
+        announced = run.stdout.readline()
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    assert announced == "sampling\n"
     assert run.returncode == 130
     assert "interrupted" in errors and "Traceback" not in errors
     assert not (tmp_path / "out").exists()

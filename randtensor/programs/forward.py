@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Protocol
 
 import numpy as np
 
-from randtensor.dimensions import evaluate_factor, evaluate_shape
+from randtensor.dimensions import evaluate_shape
 from randtensor.programs.graph import Graph, Slot
 from randtensor.programs.parameters import ParameterVector
 from randtensor.programs.polynomials import Monomial, Polynomial, Ring, accumulate, add, compose, multiply
@@ -154,11 +153,11 @@ def _evaluate(tape: Tape, position: int, x: Array, slopes: bool) -> Polynomial:
                 add(total, {m: np.broadcast_to(z, (len(z), *shape)) for m, z in part.items()})
             return total
         case "scale":
-            factor = evaluate_factor(node.attribute, tape.source.sizes)
+            factor = graph.factor(position, tape.source.sizes)
             return {m: factor * z for m, z in arguments[0].items()}
         case "shift":
             shifted = dict(arguments[0])
-            offset = evaluate_factor(node.attribute, tape.source.sizes)
+            offset = graph.factor(position, tape.source.sizes)
             shifted[ring.one] = shifted[ring.one] + offset if ring.one in shifted else np.full(1, offset)
             return shifted
         case "dot":
@@ -188,7 +187,7 @@ def _multiply_matrix(tape: Tape, positions: list[int], base: Tape | None) -> Non
 
 def product_factor(tape: Tape, position: int) -> float:
     """What a matrix product is multiplied by."""
-    return prod(evaluate_factor(f, tape.source.sizes) for f in tape.graph.nodes[position].attribute[2])
+    return tape.graph.factor(position, tape.source.sizes)
 
 
 def extend(polynomial: Polynomial, ring: Ring) -> Polynomial:

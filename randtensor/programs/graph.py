@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from randtensor.dimensions import evaluate_factor
 from randtensor.errors import RandtensorError
 from randtensor.programs.activations import Activation, get_activation
 
@@ -48,6 +50,7 @@ class Graph:
     #: slots used as vectors or scalars, and slots used as matrices, with their symbolic shapes
     arrays: dict[Slot, tuple[Any, ...]] = field(default_factory=dict)
     matrices: dict[Slot, tuple[Any, ...]] = field(default_factory=dict)
+    _factors: dict[tuple[int, tuple[tuple[str, int], ...]], float] = field(default_factory=dict, repr=False)
 
     def append(self, operation: str, arguments: tuple[int, ...], shape: tuple[Any, ...], attribute: Any = None) -> int:
         """Add a node; its level and trainability follow from its arguments."""
@@ -60,6 +63,15 @@ class Graph:
     def slots(self) -> tuple[Slot, ...]:
         """All trainable arrays, in a fixed order."""
         return tuple(sorted({*self.arrays, *self.matrices}))
+
+    def factor(self, position: int, sizes: Mapping[str, int]) -> float:
+        """What the result of a node is multiplied by, or shifted, at given sizes; worked out once."""
+        key = (position, tuple(sizes.items()))
+        if key not in self._factors:
+            node = self.nodes[position]
+            factors = node.attribute[2] if node.operation == "matvec" else (node.attribute,)
+            self._factors[key] = math.prod(evaluate_factor(factor, sizes) for factor in factors)
+        return self._factors[key]
 
     @cached_property
     def schedule(self) -> list[tuple[list[list[int]], list[int]]]:

@@ -92,6 +92,11 @@ def compose(
     With z = z_0 + N and N nilpotent, phi(z) = sum_k phi^(k)(z_0)/k! N^k, summed by Horner's rule. A partial sum that is
     still to be multiplied by N^k needs only its terms of degree up to (total degree - k).
     """
+    constant = argument.get(base.one)
+    if constant is not None and len(argument) == 1 and constant.size <= PANEL:
+        # plain numbers in one panel, as in training: nothing to sum
+        found = [z.reshape(constant.shape) for z in activation.taylor(constant.reshape(-1), int(derivative))]
+        return {base.one: found[0]}, {base.one: found[1]} if derivative else None
     if base.one not in argument:
         shape = next(iter(argument.values())).shape
         argument = {base.one: np.zeros(shape), **argument}

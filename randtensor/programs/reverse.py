@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from randtensor.dimensions import evaluate_factor, evaluate_shape
+from randtensor.dimensions import evaluate_shape
 from randtensor.programs.forward import Tape, dot, extend, lift, matrix_products, product_factor, stack_rows
 from randtensor.programs.graph import Slot
 from randtensor.programs.parameters import LowRank, ParameterVector
@@ -126,7 +126,7 @@ def _propagate(gradient: Gradient, position: int, adjoint: Polynomial, adjoints:
         case "elementwise":
             give(node.arguments[0], multiply(ring, adjoint, tape.slopes[position]))
         case "scale":
-            factor = evaluate_factor(node.attribute, tape.source.sizes)
+            factor = graph.factor(position, tape.source.sizes)
             give(node.arguments[0], {m: factor * z for m, z in adjoint.items()})
         case "shift":
             give(node.arguments[0], adjoint)

@@ -16,24 +16,32 @@ PANEL = 2**17
 #: Most and fewest columns per panel: more gain nothing, with fewer a call costs more than its arithmetic.
 MOST_COLUMNS, FEWEST_COLUMNS = 2**14, 2**10
 
+#: Rows up to this length are taken whole.
+WHOLE = 2**12
+
 #: A residual below this multiple of the vector's length counts as rounding noise.
 DEPENDENT = 1e-12
 
 #: Rounding error of a projection, relative to the vector.
 ROUNDING = 4e-16
 
+#: Cholesky's QR is trusted with vectors whose parts beyond the span of the others are longer than this,
+#: relative to their lengths.
+SAFE_PIVOT = 1e-6
+
 #: A second pass of Gram-Schmidt is made where one might leave a basis less orthogonal than this.
 LOSS = 1e-13
 
 
-def panel_columns(rows: int) -> int:
-    """Columns per panel for products that read this many rows."""
-    return min(max(PANEL // max(rows, 1), FEWEST_COLUMNS), MOST_COLUMNS)
+def panel_columns(rows: int, length: int) -> int:
+    """Columns per panel for products that read this many rows of this length."""
+    return length if length <= WHOLE else min(max(PANEL // max(rows, 1), FEWEST_COLUMNS), MOST_COLUMNS)
 
 
 def inner(left: Array, right: Array) -> Array:
     """All inner products of rows: shapes (B, r, n) and (B, k, n) give (B, r, k)."""
-    length, step = left.shape[-1], panel_columns(right.shape[1])
+    length = left.shape[-1]
+    step = panel_columns(right.shape[1], length)
     transposed = right.swapaxes(-1, -2)
     if length <= step:
         return np.asarray(np.matmul(left, transposed))
@@ -46,7 +54,8 @@ def inner(left: Array, right: Array) -> Array:
 
 def combine(coefficients: Array, rows: Array, out: Array | None = None) -> Array:
     """Linear combinations of rows: shapes (B, r, k) and (B, k, n) give (B, r, n)."""
-    length, step = rows.shape[-1], panel_columns(rows.shape[1])
+    length = rows.shape[-1]
+    step = panel_columns(rows.shape[1], length)
     if out is None:
         out = np.empty((coefficients.shape[0], coefficients.shape[1], length))
     for start in range(0, length, step):
@@ -57,7 +66,7 @@ def combine(coefficients: Array, rows: Array, out: Array | None = None) -> Array
 
 def add_combination(target: Array, coefficients: Array, rows: Array) -> None:
     """``target += coefficients @ rows`` in place."""
-    step = panel_columns(rows.shape[1])
+    step = panel_columns(rows.shape[1], rows.shape[-1])
     for start in range(0, rows.shape[-1], step):
         stop = start + step
         target[..., start:stop] += np.matmul(coefficients, rows[..., start:stop])
@@ -65,7 +74,7 @@ def add_combination(target: Array, coefficients: Array, rows: Array) -> None:
 
 def remove_and_overlap(vectors: Array, coefficients: Array, rows: Array) -> Array:
     """``vectors -= coefficients @ rows`` in place, and what is then left along the rows, in one pass over memory."""
-    step, transposed = panel_columns(rows.shape[1]), rows.swapaxes(-1, -2)
+    step, transposed = panel_columns(rows.shape[1], rows.shape[-1]), rows.swapaxes(-1, -2)
     left = np.zeros(coefficients.shape)
     for start in range(0, rows.shape[-1], step):
         stop = start + step
@@ -141,6 +150,62 @@ def _project(vectors: Array, rows: Array, coefficients: Array) -> None:
         coefficients += overlap
 
 
+def _lower_factor(gram: Array, least: float) -> Array | None:
+    """Cholesky's factor, or None where a pivot is below ``least`` or the matrix is not finite."""
+    try:
+        lower = np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        return None
+    return lower if (np.diagonal(lower, axis1=1, axis2=2) > least).all() else None
+
+
+def _extend_together(
+    basis: Rows, vectors: Array, leftover: Array, rest: Array, coefficients: Array, fresh: Array
+) -> Array | None:
+    """Extend a basis by all vectors in a few long products, where none of them nearly depends on the others.
+
+    Two rounds of removing the known directions and of Cholesky's QR: a round turns rows of condition number c into rows
+    that are orthonormal to c^2 times rounding (Yamamoto, Nakatsukasa, Yanagisawa & Fukaya 2015), so that the second one
+    starts from orthonormal rows and ends at rounding.
+
+    Parameters
+    ----------
+    vectors, leftover, rest : what the first removal has left, shape (B, r, n), its overlap with the basis as far as
+        rounding shows it, (B, r, old), and its lengths, (B, r).
+    coefficients : shape (B, r, old + r), with those of the first removal; completed in place.
+    fresh : positions of the vectors that are not in the span of the basis.
+
+    Returns
+    -------
+    What all samples keep, shape (B, fresh), or None where nothing was done.
+    """
+    batch, count = len(vectors), len(fresh)
+    if count < vectors.shape[1]:
+        vectors, leftover, rest = vectors[:, fresh], leftover[:, fresh], rest[:, fresh]
+    known, old = basis.rows, basis.count
+    lower = _lower_factor(inner(vectors, vectors) / (rest[:, :, None] * rest[:, None, :]), SAFE_PIVOT)
+    if lower is None:
+        return None
+    inverse = np.linalg.inv(lower) / rest[:, None, :]
+    rows, triangle = combine(inverse, vectors), rest[:, :, None] * lower
+    lost = np.full((batch, count), ROUNDING)
+    overlap = np.matmul(inverse, leftover)
+    if old:
+        unseen = ROUNDING * row_norms(inverse * rest[:, None, :])
+        if (unseen > LOSS).any():
+            overlap, unseen = inner(rows, known), np.zeros_like(unseen)
+        add_combination(rows, -overlap, known)
+        lost += unseen + basis.loss[:, None] * row_norms(overlap)
+    again = _lower_factor(inner(rows, rows), 0.5)
+    if again is None:
+        return None
+    combine(np.linalg.inv(again), rows, out=basis.reserve(count))
+    coefficients[:, fresh, :old] += np.matmul(triangle, overlap)
+    coefficients[:, fresh, old : old + count] = np.matmul(triangle, again)
+    basis.loss = np.hypot(basis.loss, np.sqrt(2.0) * row_norms(lost))
+    return np.ones((batch, count), dtype=bool)
+
+
 def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
     """Extend an orthonormal basis until it spans the vectors, by Gram-Schmidt with second passes where they are needed.
 
@@ -165,19 +230,25 @@ def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
         overlap = inner(vectors, known)
         leftover = remove_and_overlap(vectors, overlap, known)
         coefficients[:, :, :old] = overlap
+    rest = row_norms(vectors)
+    beyond = rest > DEPENDENT * lengths
+    fresh = np.flatnonzero(beyond.any(axis=0))
+    if len(fresh) > 1 and beyond[:, fresh].all():
+        together = _extend_together(basis, vectors, leftover, rest, coefficients, fresh)
+        if together is not None:
+            return coefficients[:, :, : basis.count], together
     # What one pass leaves along the basis is its loss of orthogonality times the part removed, and rounding. Relative
     # to a residual shorter than that part it compounds from vector to vector: a rule that looked at the cancellation
     # of each vector alone would lose the orthogonality of a Krylov space exponentially.
-    rest = row_norms(vectors)
     left = basis.loss[:, None] * row_norms(coefficients) + ROUNDING * lengths
-    if (left > LOSS * rest)[rest > DEPENDENT * lengths].any():
+    if (left > LOSS * rest)[beyond].any():
         if old:
             add_combination(vectors, -leftover, known)
             coefficients[:, :, :old] += leftover
         left = basis.loss[:, None] * left + ROUNDING * rest
         rest = row_norms(vectors)
     alive = []
-    for j in range(count):
+    for j in fresh:
         residual = vectors[:, j : j + 1]
         if basis.count > old:
             _project(residual, basis.rows[:, old:], coefficients[:, j : j + 1, old : basis.count])

@@ -23,7 +23,7 @@ EDGEWORTH = f"{SOURCE}; Edgeworth series"
 
 n = rt.Scale("n")
 
-_LEVEL = 1e-6  # of one claim, when an error budget of 1e-4 is split over about a hundred of them
+_LEVEL = 1e-7  # of one claim, when an error budget of 1e-4 is split over all suites
 _FEWEST = 400
 
 ACTIVATION = "softplus"

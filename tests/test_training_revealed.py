@@ -19,7 +19,7 @@ from estimators.training.divergence import Divergence
 from randtensor.quantity import Draw
 from randtensor.random_function import ParameterSpace, RandomFunction
 from randtensor.revealed import RevealedGaussian
-from randtensor.revealed._rows import extend_basis
+from randtensor.revealed._rows import Rows, extend_basis
 from randtensor.revealed.moved import MovedGaussian
 from randtensor.tensors.gaussian import Gaussian
 
@@ -177,6 +177,34 @@ def test_moved_matrices_are_linear_maps(seed, rows, columns, scale):
     # the way back
     back = MovedGaussian(base, 1.0, np.zeros_like(core))
     np.testing.assert_allclose(back.apply(x), base.apply(x), atol=1e-12)
+
+
+@pytest.mark.parametrize("gap", [1e-2, 1e-4, 1e-6, 1e-8, 1e-11])
+@pytest.mark.parametrize("known", [0, 3])
+@pytest.mark.parametrize("scale", [1e-150, 1.0, 1e150])
+def test_blocks_of_almost_dependent_vectors_are_told_by_their_coordinates(gap, known, scale):
+    """Two vectors almost alike, and one along the direction in which they differ."""
+    rng = np.random.default_rng(5)
+    a, b, c, d = rng.standard_normal((4, 2, 5000))
+    basis = Rows(2, 5000)
+    extend_basis(basis, rng.standard_normal((2, known, 5000)))
+    vectors = scale * np.stack([a, a + gap * b, b + c, d], axis=1)
+    coefficients, alive = extend_basis(basis, vectors.copy())
+    errors = np.linalg.norm((coefficients @ basis.rows - vectors) / scale, axis=2)
+    assert errors.max() < 1e-14 * np.linalg.norm(a, axis=1).max()
+    assert alive.shape == (2, 4) and alive.all()
+    gram = basis.rows @ basis.rows.swapaxes(1, 2)
+    assert abs(gram - np.eye(known + 4)).max() < 1e-13
+
+
+def test_noise_of_a_block_is_no_direction():
+    """What two vectors have beyond a known one is alike, up to the rounding of that one."""
+    rng = np.random.default_rng(6)
+    a, b, c = rng.standard_normal((3, 1, 5000))
+    basis = Rows(1, 5000)
+    extend_basis(basis, a[:, None].copy())
+    _, alive = extend_basis(basis, np.stack([a + 1e-9 * b, a + 1e-9 * b + 1e-14 * c], axis=1))
+    assert basis.count == 2 and alive.all()
 
 
 def drawn(quantities, width, size, seed):

@@ -29,6 +29,9 @@ ROUNDING = 4e-16
 #: relative to their lengths.
 SAFE_PIVOT = 1e-6
 
+#: The same holds for vectors of these lengths, whose products neither underflow nor overflow.
+SHORTEST, LONGEST = 1e-140, 1e140
+
 #: A second pass of Gram-Schmidt is made where one might leave a basis less orthogonal than this.
 LOSS = 1e-13
 
@@ -150,7 +153,7 @@ def _project(vectors: Array, rows: Array, coefficients: Array) -> None:
         coefficients += overlap
 
 
-def _lower_factor(gram: Array, least: float) -> Array | None:
+def _lower_factor(gram: Array, least: float | Array) -> Array | None:
     """Cholesky's factor, or None where a pivot is below ``least`` or the matrix is not finite."""
     try:
         lower = np.linalg.cholesky(gram)
@@ -159,8 +162,31 @@ def _lower_factor(gram: Array, least: float) -> Array | None:
     return lower if (np.diagonal(lower, axis1=1, axis2=2) > least).all() else None
 
 
+def _substitute(lower: Array, vectors: Array) -> Array:
+    """The rows with ``lower @ rows = vectors``, row by row.
+
+    Each row makes up for the rounding of those before it, so that the vectors are combinations of them to rounding. The
+    inverse of the factor would leave an error as large as its entries.
+    """
+    rows = vectors.copy()
+    step = panel_columns(rows.shape[1], rows.shape[-1])
+    for start in range(0, rows.shape[-1], step):
+        panel = rows[..., start : start + step]
+        for j in range(rows.shape[1]):
+            if j:
+                panel[:, j : j + 1] -= np.matmul(lower[:, j : j + 1, :j], panel[:, :j])
+            panel[:, j] /= lower[:, j, j, None]
+    return rows
+
+
 def _extend_together(
-    basis: Rows, vectors: Array, leftover: Array, rest: Array, coefficients: Array, fresh: Array
+    basis: Rows,
+    vectors: Array,
+    leftover: Array,
+    rest: Array,
+    lengths: Array,
+    coefficients: Array,
+    fresh: Array,
 ) -> Array | None:
     """Extend a basis by all vectors in a few long products, where none of them nearly depends on the others.
 
@@ -172,6 +198,7 @@ def _extend_together(
     ----------
     vectors, leftover, rest : what the first removal has left, shape (B, r, n), its overlap with the basis as far as
         rounding shows it, (B, r, old), and its lengths, (B, r).
+    lengths : of the vectors before, shape (B, r).
     coefficients : shape (B, r, old + r), with those of the first removal; completed in place.
     fresh : positions of the vectors that are not in the span of the basis.
 
@@ -181,13 +208,17 @@ def _extend_together(
     """
     batch, count = len(vectors), len(fresh)
     if count < vectors.shape[1]:
-        vectors, leftover, rest = vectors[:, fresh], leftover[:, fresh], rest[:, fresh]
+        vectors, leftover, rest, lengths = vectors[:, fresh], leftover[:, fresh], rest[:, fresh], lengths[:, fresh]
+    if not ((rest > SHORTEST) & (rest < LONGEST)).all():
+        return None
     known, old = basis.rows, basis.count
-    lower = _lower_factor(inner(vectors, vectors) / (rest[:, :, None] * rest[:, None, :]), SAFE_PIVOT)
+    # what is left of a vector beyond the others may still be the rounding noise of its whole length
+    least = np.maximum(SAFE_PIVOT, DEPENDENT * lengths / rest)
+    lower = _lower_factor(inner(vectors, vectors) / (rest[:, :, None] * rest[:, None, :]), least)
     if lower is None:
         return None
-    inverse = np.linalg.inv(lower) / rest[:, None, :]
-    rows, triangle = combine(inverse, vectors), rest[:, :, None] * lower
+    inverse, triangle = np.linalg.inv(lower) / rest[:, None, :], rest[:, :, None] * lower
+    rows = _substitute(triangle, vectors)
     lost = np.full((batch, count), ROUNDING)
     overlap = np.matmul(inverse, leftover)
     if old:
@@ -234,7 +265,7 @@ def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
     beyond = rest > DEPENDENT * lengths
     fresh = np.flatnonzero(beyond.any(axis=0))
     if len(fresh) > 1 and beyond[:, fresh].all():
-        together = _extend_together(basis, vectors, leftover, rest, coefficients, fresh)
+        together = _extend_together(basis, vectors, leftover, rest, lengths, coefficients, fresh)
         if together is not None:
             return coefficients[:, :, : basis.count], together
     # What one pass leaves along the basis is its loss of orthogonality times the part removed, and rounding. Relative

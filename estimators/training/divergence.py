@@ -32,6 +32,9 @@ class Divergence:
     >>> divergence.start(np.array([[1.0], [2.0]]), np.array([0.5]))
     >>> divergence.check(np.array([[3.0], [1e9]]), step=7).tolist(), divergence.steps.tolist()
     ([False, True], [-1, 7])
+    >>> divergence.start(np.array([[np.inf], [2.0]]), np.array([0.5]))
+    >>> divergence.steps.tolist()
+    [0, 7]
     """
 
     def __init__(self, samples: int) -> None:
@@ -50,8 +53,9 @@ class Divergence:
 
     def check(self, outputs: Array, step: int, subject: str = "network") -> Array:
         """Note which networks are out of bounds, and return the mask of all that ever were."""
-        # comparisons with NaN are false
-        self.stop(~(_largest(outputs) <= self._bound), step, subject)
+        largest = _largest(outputs)
+        # comparisons with NaN are false, and the bound of outputs that start at infinity is no bound
+        self.stop(~((largest <= self._bound) & (largest < np.inf)), step, subject)
         return self.dead
 
     def ignore(self, outputs: Array) -> Array:

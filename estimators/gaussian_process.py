@@ -49,7 +49,7 @@ class GaussianProcessLaw:
     covariance: Any
 
     def __post_init__(self) -> None:
-        mean, covariance = check_input(self.mean), check_input(self.covariance)
+        mean, covariance = check_input(self.mean, "mean"), check_input(self.covariance, "covariance")
         count = len(mean) if mean.ndim else 0
         if mean.ndim not in (1, 2) or covariance.shape != (count, count):
             raise ShapeError(
@@ -145,8 +145,12 @@ def trained_law(
     >>> law.mean.round(4) + 0.0, float(law.covariance[2, 2].round(4))
     (array([ 0.7538, -0.7538,  0.    ]), 0.0636)
     """
-    inputs = check_input(X)
-    everything = inputs if test is None else np.concatenate([inputs, check_input(test)])
+    inputs = everything = check_input(X, "X")
+    if test is not None:
+        further = check_input(test, "test")
+        if not further.ndim or further.shape[1:] != inputs.shape[1:]:
+            raise ShapeError(f"test has shape {further.shape}, expected stacked inputs like those of X, {inputs.shape}")
+        everything = np.concatenate([inputs, further])
     dynamics = LinearDynamics(tangent_kernel(f, everything, inputs), y, learning_rate=learning_rate)
     prior = GaussianProcessLaw(np.zeros((len(everything), *dynamics.targets.shape[1:])), nngp_kernel(f, everything))
     return prior.trained(dynamics, time=time, steps=steps)

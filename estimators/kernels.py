@@ -142,7 +142,7 @@ class _InputPairs:
 
 
 def _stack(name: str, value: Any, f: RandomFunction) -> Array:
-    array = check_input(value)
+    array = check_input(value, name)
     if f.architecture is not None:
         expected: tuple[Any, ...] = ("N", f.architecture.inputs)
     elif isinstance(f.structure, Residual):

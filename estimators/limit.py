@@ -279,12 +279,14 @@ class LinearDynamics:
             raise InputError(f"time is {time!r} and steps is {steps!r}, expected exactly one of them")
         self._check_squared()
         if time is not None:
-            if not time >= 0:
+            if isinstance(time, bool) or not isinstance(time, int | float | np.number) or not time >= 0:
                 raise InputError(f"time is {time!r}, expected a non-negative number")
             if time == np.inf:
                 self.check_rank()
             decay, motion = self._flow_factors(time)
         else:
+            if not isinstance(steps, int | np.integer):
+                raise InputError(f"steps is {steps!r}, expected one non-negative integer")
             with np.errstate(over="ignore"):
                 decay, motion = self._descent_factors(int(check_steps(steps)[0]))
             if not (np.isfinite(decay).all() and np.isfinite(motion).all()):

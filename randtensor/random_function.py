@@ -313,22 +313,22 @@ def program(**parameters: RandomTensor) -> Callable[[Callable[[Any, Any], Any]],
     return decorate
 
 
-def check_input(x: Any) -> Array:
-    """An input as an array of finite numbers.
+def check_input(x: Any, name: str = "x") -> Array:
+    """An argument, by its name, as an array of finite numbers.
 
     Raises
     ------
     InputError : anything else.
     """
     if x is None:
-        raise InputError("x is None, expected an array of numbers")
+        raise InputError(f"{name} is None, expected an array of numbers")
     try:
         array = np.array(x, dtype=float)
     except (TypeError, ValueError) as error:
-        raise InputError(f"x is {x!r}, expected an array of numbers") from error
+        raise InputError(f"{name} is {x!r}, expected an array of numbers") from error
     if not np.isfinite(array).all():
         raise InputError(
-            f"x has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected finite numbers"
+            f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected finite numbers"
         )
     array.setflags(write=False)
     return array

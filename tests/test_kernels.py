@@ -242,7 +242,7 @@ def test_bad_input():
         tangent_kernel(f, INPUTS[:, :2])
     with pytest.raises(ShapeError, match=r"X2 has shape \(3,\), expected \(N, 3\): stacked inputs"):
         tangent_kernel(f, INPUTS, INPUTS[0])
-    with pytest.raises(InputError, match="x has 1 NaN or infinite entries"):
+    with pytest.raises(InputError, match="X has 1 NaN or infinite entries"):
         tangent_kernel(f, [[np.nan, 0, 0]])
     with pytest.raises(InputError, match="width is 64, expected a Scale or a multiple of one, to take to infinity"):
         nngp_kernel(rt.networks.two_layer(inputs=3, width=64), INPUTS)

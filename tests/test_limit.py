@@ -250,6 +250,15 @@ def test_bad_input():
         ShapeError, match=r"start has shape \(4,\), expected \(3,\) or \('samples', 3\): outputs at all inputs"
     ):
         dynamics.flow(np.zeros(4), 1.0)
+    with pytest.raises(InputError, match="time is 'late', expected a non-negative number"):
+        dynamics.transition(time="late")
+    with pytest.raises(InputError, match=r"steps is \[3, 4\], expected one non-negative integer"):
+        dynamics.transition(steps=[3, 4])
+    f = rt.networks.two_layer(inputs=2, width=rt.Scale("n"))
+    with pytest.raises(ShapeError, match=r"test has shape \(1, 3\), expected stacked inputs like those of X, \(3, 2\)"):
+        trained_law(f, np.ones((3, 2)), TARGETS, time=1.0, test=[[1.0, 0.0, 0.0]])
+    with pytest.raises(InputError, match="covariance has 1 NaN or infinite entries"):
+        GaussianProcessLaw([0.0], [[np.nan]])
     with pytest.raises(InputError, match=r"times is -1\.0, expected non-negative numbers"):
         dynamics.flow(np.zeros(3), -1.0)
     with pytest.raises(InputError, match=r"steps is \[0.5\], expected non-negative integers"):

@@ -94,6 +94,8 @@ def test_a_loss_needs_its_derivative():
 RUNS = [
     ({"learnin_rate": 0.1}, InputError, "'learnin_rate' is no option of training, expected one of learning_rate"),
     ({"observe": "weights"}, InputError, "observe has 'weights', expected names among outputs, loss"),
+    ({"observe": []}, InputError, r"observe is \[\], expected names among outputs, loss"),
+    ({"observe": 5}, InputError, "observe is 5, expected names among outputs, loss"),
     ({"observe": {"a": 3}}, InputError, r"observe\['a'\] is 3, expected a function of a snapshot"),
     ({"observe": {"a": lambda s: 1.0}}, InputError, r"observe\['a'\] gave shape \(\), expected a first axis of"),
     ({"observe": {"a": lambda s: s.loss * np.nan}}, InputError, "training of mlp gave .* values that are not finite"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,13 +136,15 @@ def observables(choice: Any) -> tuple[Observable, ...]:
 
     Raises
     ------
-    InputError : an unknown name, or something that is not a function.
+    InputError : an unknown name, none at all, or something that is not a function.
 
     >>> [o.name for o in observables(["loss", "outputs"])]
     ['loss', 'outputs']
     """
     if isinstance(choice, str):
         choice = [choice]
+    if not isinstance(choice, Collection) or not choice:
+        raise InputError(f"observe is {choice!r}, expected names among {', '.join(OBSERVABLES)}")
     if isinstance(choice, Mapping):
         for name, function in choice.items():
             if not callable(function):

@@ -131,7 +131,7 @@ class Training:
         if self.flow and (self.batch != "full" or self.momentum or self.dampening or self.nesterov):
             raise InputError("flow is True, expected the full batch and no momentum, dampening or nesterov with it")
         if self.limit is not None:
-            limit = _numbers("limit", self.limit)
+            limit = check_input(self.limit, "limit")
             width = outputs or 1
             expected = (len(self.points) * width, len(inputs) * width)
             if limit.shape != expected:
@@ -289,18 +289,10 @@ class Training:
 
 
 def _stack(name: str, value: Any) -> Array:
-    array = _numbers(name, value)
+    array = check_input(value, name)
     if array.ndim == 0:
         raise ShapeError(f"{name} has shape {array.shape}, expected a stack of inputs")
     return array
-
-
-def _numbers(name: str, value: Any) -> Array:
-    """An array of finite numbers, or one sentence about the argument of this name."""
-    try:
-        return check_input(value)
-    except InputError as error:
-        raise InputError(name + str(error).removeprefix("x")) from None
 
 
 def _factor(name: str, value: Any) -> Any:

@@ -66,7 +66,7 @@ def output_cumulant(f: RandomFunction, inputs: Sequence[Any], outputs: Sequence[
     45/64 n^{-1} + O(n^{-2})
     """
     network = network_of(f)
-    points = [check_input(x) for x in inputs]
+    points = [check_input(x, "inputs") for x in inputs]
     if not 1 <= len(points) <= MAXIMUM_ORDER:
         raise ExactError(f"inputs has {len(points)} entries, expected 1 to {MAXIMUM_ORDER} for a joint cumulant")
     if len(network.widths) > 1:

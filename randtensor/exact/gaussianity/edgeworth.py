@@ -141,7 +141,7 @@ class EdgeworthSeries:
         array([0.606531+0.j, 0.      +0.j, 0.      +0.j])
         """
         count = len(self.covariance)
-        frequency = check_input(u)
+        frequency = check_input(u, "u")
         if frequency.shape != (count,):
             raise InputError(f"u has shape {frequency.shape}, expected {count} frequencies: one per input")
         matrix = np.array([[float(value) for value in row] for row in self.covariance])
@@ -195,7 +195,7 @@ def edgeworth(f: RandomFunction, inputs: Sequence[Any], order: int = 4) -> Edgew
         raise ExactError(f"order is {order}, expected at most {MAXIMUM_ORDER - 2}")
     if network.outputs not in (None, 1):
         raise ExactError(f"the network has {network.outputs} outputs, expected a scalar one")
-    points = [check_input(x) for x in inputs]
+    points = [check_input(x, "inputs") for x in inputs]
     if not points or len({x.tobytes() for x in points}) < len(points):
         raise InputError(f"inputs has {len(points)} entries, expected at least one, all different")
     count = len(points)

@@ -38,7 +38,7 @@ class TrainingQuantity(Quantity):
     ----------
     training : the run.
     observable : a name, see ``estimators.training.OBSERVABLES``, or an ``Observable``.
-    step : the step; None for the last one. A list of steps takes the largest absolute value over them.
+    step : the step; None for the last one. Of several the largest absolute value counts.
     at : the inputs that count: "all", "train", "test", or positions among them.
     reduce : "rms", "mean", "max" (of absolute values), "frobenius" or "spectral" over what is left; None where that is
         one number.

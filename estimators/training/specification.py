@@ -51,7 +51,8 @@ class Training:
     loss : "squared", "cross-entropy" or an ``estimators.Loss``.
     batch : "full", "cyclic" (one input after the other) or the size of random mini-batches.
     reduction : "mean" or "sum" over the inputs of a batch.
-    flow : gradient flow, integrated to ``tolerance``, in place of descent.
+    flow : gradient flow, integrated to ``tolerance``, in place of descent. Networks of one block share their steps,
+        which become many and small where gradients jump, as those of ReLU networks do.
     momentum, dampening, nesterov, weight_decay : as in PyTorch's SGD.
     rates : multiples of the learning rate by parameter name, numbers or orders.
     test : further inputs at which the run is observed.

@@ -205,6 +205,17 @@ def test_the_limit_of_infinite_width_starts_from_the_same_outputs():
     np.testing.assert_allclose(error.sample()[0], abs(run.limit_error[0, -1, 2]).max(), **CLOSE)
 
 
+def test_the_limit_of_vector_outputs_is_that_of_each():
+    f = rt.networks.mlp(2, rt.Scale("n"), 2, outputs=2)
+    X, y, test = np.array([[1.0, 0.0], [0.6, 0.8]]), np.array([[1.0, -1.0], [0.5, 2.0]]), np.array([[0.0, 1.0]])
+    kernel = estimators.tangent_kernel(f, np.concatenate([X, test]), X)
+    run = train(f, X, y, n=16, samples=2, rng=0, steps=3, learning_rate=0.5, test=test, limit=kernel,
+                observe=["limit_outputs"])  # fmt: skip
+    dynamics = estimators.LinearDynamics(kernel, y, learning_rate=0.25)
+    expected = dynamics.descent(run.limit_outputs[:, 0], run.steps).outputs
+    np.testing.assert_allclose(run.limit_outputs.swapaxes(0, 1), expected, **CLOSE)
+
+
 def test_linear_networks_do_not_depart_from_linearity_in_their_last_layer():
     """With only the read-out in motion the model is linear in its parameters: no departure at all."""
     f = rt.networks.mlp(2, rt.Scale("n"), 2)

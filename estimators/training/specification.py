@@ -56,8 +56,9 @@ class Training:
     momentum, dampening, nesterov, weight_decay : as in PyTorch's SGD.
     rates : multiples of the learning rate by parameter name, numbers or orders.
     test : further inputs at which the run is observed.
-    limit : tangent kernel of infinite width between all inputs and the training inputs, shape
-        (inputs * outputs, N * outputs), for comparison with infinite width.
+    limit : tangent kernel of infinite width between all inputs and the training inputs, for comparison with infinite
+        width: shape (inputs, N), the same for every output, as ``estimators.tangent_kernel`` gives it, or
+        (inputs * outputs, N * outputs).
 
     Raises
     ------
@@ -134,8 +135,10 @@ class Training:
         if self.limit is not None:
             limit = check_input(self.limit, "limit")
             width = outputs or 1
-            expected = (len(self.points) * width, len(inputs) * width)
-            if limit.shape != expected:
+            expected = (len(self.points), len(inputs))
+            if limit.shape == expected:
+                limit = np.kron(limit, np.eye(width))
+            if limit.shape != (len(self.points) * width, len(inputs) * width):
                 raise ShapeError(f"limit has shape {limit.shape}, expected {expected}: all inputs by training inputs")
             put("limit", limit)
         self.rule(dict.fromkeys(self.scale_names, TYPICAL_SIZE))

@@ -126,7 +126,7 @@ def test_a_selection_of_nothing_is_an_error():
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("weak-correlation", "weak-correlations: did you mean 'weak-correlations'?"),
+        ("weak-correlation", ": did you mean 'weak-correlations'?"),
         ("nothing alike", "or the path of a .py file"),
         ("missing.py", "file missing.py does not exist"),
         ([], "target has no claims"),

@@ -68,6 +68,7 @@ ARGUMENTS = [
     ({"rates": {"w": 2}}, InputError, "rates has the parameter 'w', expected names among W1, W2, v"),
     ({"rates": [1, 2]}, InputError, r"rates is \[1, 2\], expected a mapping"),
     ({"rates": {"v": "fast"}}, InputError, r"rates\['v'\] is 'fast', expected a number"),
+    ({"rates": {"v": -2}}, InputError, r"rates\['v'\] is -2, expected a non-negative number"),
     ({"flow": True, "momentum": 0.5}, InputError, "flow is True, expected the full batch and no momentum"),
     ({"flow": True, "nesterov": True}, InputError, "flow is True, expected the full batch and no momentum"),
     ({"flow": True, "batch": "cyclic"}, InputError, "flow is True, expected the full batch"),

@@ -22,7 +22,7 @@ class Observable:
 
     Attributes
     ----------
-    name : in results.
+    name : in results, and what stands for the function where runs are told apart: two functions want two names.
     compute : gives an array whose first axis runs over the samples of the block.
     needs : "linear" or "limit" where the observable compares with such a reference.
     text : one line about it.

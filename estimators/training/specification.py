@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property, partial
 from math import prod
 from typing import Any
@@ -119,6 +120,9 @@ class Training:
         if not isinstance(self.rates, Mapping | None):
             raise InputError(f"rates is {self.rates!r}, expected a mapping from names of parameters to numbers")
         put("rates", {name: _factor(f"rates[{name!r}]", rate) for name, rate in (self.rates or {}).items()})
+        for name, rate in self.rates.items():  # type: ignore[union-attr]
+            if isinstance(rate, int | float | Fraction) and rate < 0:
+                raise InputError(f"rates[{name!r}] is {rate}, expected a non-negative number or an order")
         unknown = sorted(self.rates.keys() - self.function.space.tensors.keys())  # type: ignore[union-attr]
         if unknown:
             names = ", ".join(self.function.space.tensors)

@@ -388,8 +388,8 @@ def law_of_outputs(plan: Plan) -> Iterator[Claim]:
         predicted=rt.O(n**-1),
         source="negative control",
         expect="refuted",
-        **skewed,
-        **_grid(plan, [32, 256, 2048], [5000, 900, 160]),
+        **{**skewed, "correction": None},
+        **_grid(plan, [32, 128, 512, 2048], [2000, 700, 240, 80]),
     )
 
 

@@ -95,6 +95,7 @@ def _unit(response: Response) -> tuple[Array, Array, Array]:
         a, b = nodes, weights / weights.sum()
     else:
         # exponential with mean 0, the only other law of these claims
+        assert network.readout == "exponential"
         a, b = np.polynomial.laguerre.laggauss(NODES)
         a = a - 1
     values, slopes = network.activation.taylor(hidden, 1)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,10 @@ __all__ = ["TorchFunction", "random_function"]
 
 Array = np.ndarray
 
-#: Modules draw their parameters from the generator that all threads share.
-_generator = threading.Lock()
+#: Work with PyTorch is done by one thread at a time: modules draw their parameters from a generator that all threads
+#: share, modules that are called with other parameters hold these meanwhile, and levels of forward mode are counted per
+#: process.
+_lock = threading.RLock()
 
 
 class TorchFunction(DenseFunction):
@@ -58,6 +60,7 @@ def random_function(
     batched: bool = True,
     dtype: Any = "float64",
     device: Any = None,
+    threads: int = 1,
     tokens: bool = False,
     layers: Any = None,
     probe: int | None = None,
@@ -78,6 +81,8 @@ def random_function(
     batched : whether the module takes a stack of inputs; False for modules of one input at a time.
     dtype : "float64" or "float32", of all evaluations. Parameters are drawn as the module draws them.
     device : where to evaluate; None takes CUDA if there is one. Parameters are drawn on the CPU.
+    threads : that PyTorch uses on the CPU. Workers (``jobs``) take turns with PyTorch, so that this is what makes use
+        of several cores; sums of other numbers of threads differ by rounding.
     tokens : whether inputs are integers, as for embeddings.
     layers : names of submodules whose outputs are the features that training observes; None for all without children.
     probe : width at which the factory is tried (and at twice it); 32 if not given.
@@ -103,7 +108,7 @@ def random_function(
     (2, 4, 2)
     """
     made = Factory(factory, scales, probe)
-    library = TorchLibrary(check_dtype(dtype), device)
+    library = TorchLibrary(check_dtype(dtype), device, threads)
     model = TorchModel(made, library, bool(tokens), layers, name or made.name)
     model.check_growth()
     return TorchFunction(DenseSpace(model), Calculus(model, check_output(output), bool(batched)), model.name)
@@ -116,16 +121,25 @@ class TorchLibrary(Library):
     transforms = torch.func
     namespace = torch
 
-    def __init__(self, dtype: str, device: Any) -> None:
-        self.dtype = getattr(torch, dtype)
+    def __init__(self, dtype: str, device: Any, threads: int) -> None:
+        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+            raise InputError(f"threads is {threads!r}, expected a positive number of threads")
+        self.dtype, self.threads = getattr(torch, dtype), threads
         try:
             self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
             torch.empty(0, device=self.device)
         except (RuntimeError, TypeError, AssertionError) as error:
             raise InputError(f"device is {device!r} ({first_line(error)}), expected one that PyTorch has") from error
 
-    def context(self) -> AbstractContextManager[Any]:
-        return torch.no_grad()  # type: ignore[no-any-return]
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        with _lock, torch.no_grad():
+            before = torch.get_num_threads()
+            torch.set_num_threads(self.threads)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(before)
 
     def array(self, values: Array) -> Any:
         return torch.as_tensor(np.array(values), dtype=self.dtype, device=self.device)
@@ -152,13 +166,15 @@ class TorchLibrary(Library):
 class TorchModel(Model):
     """The modules of a factory."""
 
+    library: TorchLibrary
+
     def __init__(self, factory: Factory, library: TorchLibrary, tokens: bool, layers: Any, name: str) -> None:
         self.factory, self.library, self.tokens, self.name = factory, library, tokens, name
         self.scale_names, self.probes = factory.scale_names, factory.probes
         if isinstance(layers, str) or (layers is not None and not all(isinstance(layer, str) for layer in layers)):
             raise InputError(f"layers is {layers!r}, expected a list of names of submodules")
         self._layers = None if layers is None else tuple(layers)
-        self._skeletons: dict[tuple[tuple[str, int], ...], torch.nn.Module] = {}
+        self._skeletons: dict[Any, tuple[torch.nn.Module, dict[str, tuple[int, ...]]]] = {}
 
     def check_growth(self) -> None:
         """Refuse a factory whose modules are the same at two widths, or differ between two calls with one seed."""
@@ -179,7 +195,7 @@ class TorchModel(Model):
     def seeded(self, sizes: Mapping[str, int], seed: Array) -> torch.nn.Module:
         """The module that the factory makes from a seed; the generator of the user is left as it was."""
         devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-        with _generator, torch.random.fork_rng(devices=list(devices)):
+        with _lock, torch.random.fork_rng(devices=list(devices)):
             torch.manual_seed(int(seed[0]) << 31 ^ int(seed[1]))
             module = self.factory(sizes)
         if not isinstance(module, torch.nn.Module):
@@ -188,15 +204,21 @@ class TorchModel(Model):
 
     def skeleton(self, sizes: Mapping[str, int]) -> torch.nn.Module:
         """A module at these sizes, whose own parameters do not matter."""
-        key = tuple(sorted(sizes.items()))
-        if key not in self._skeletons:
-            module = self.seeded(sizes, np.zeros(2, dtype=np.uint32))
-            _check_module(module, self.name)
-            self._skeletons[key] = module.to(self.library.device, self.library.dtype)  # type: ignore[attr-defined]
-        return self._skeletons[key]
+        return self._known(sizes)[0]
 
     def shapes(self, sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-        return {name: tuple(p.shape) for name, p in self.skeleton(sizes).named_parameters() if p.requires_grad}
+        return self._known(sizes)[1]
+
+    def _known(self, sizes: Mapping[str, int]) -> tuple[torch.nn.Module, dict[str, tuple[int, ...]]]:
+        key = tuple(sorted(sizes.items()))
+        with _lock:
+            if key not in self._skeletons:
+                module = self.seeded(sizes, np.zeros(2, dtype=np.uint32))
+                _check_module(module, self.name)
+                # kept, since a module that is being called with other parameters shows those
+                shapes = {name: tuple(p.shape) for name, p in module.named_parameters() if p.requires_grad}
+                self._skeletons[key] = module.to(self.library.device, self.library.dtype), shapes
+            return self._skeletons[key]
 
     def start(self, sizes: Mapping[str, int], seeds: Array) -> tuple[dict[str, Any], Any]:
         shapes = self.shapes(sizes)
@@ -208,8 +230,8 @@ class TorchModel(Model):
         """Parameters and buffers, on the device and of the floating type of the evaluation."""
         found = {}
         for name, tensor in _tensors(module).items():
-            dtype = self.library.dtype if tensor.is_floating_point() else tensor.dtype  # type: ignore[attr-defined]
-            found[name] = tensor.to(self.library.device, dtype)  # type: ignore[attr-defined]
+            dtype = self.library.dtype if tensor.is_floating_point() else tensor.dtype
+            found[name] = tensor.to(self.library.device, dtype)
         return found
 
     def function(self, sizes: Mapping[str, int]) -> Callable[[dict[str, Any], Any, Any], Any]:
@@ -252,7 +274,7 @@ class TorchModel(Model):
         whole = values.astype(np.int64)
         if (whole != values).any():
             raise InputError("x has entries that are not whole, expected integers since tokens=True")
-        return torch.as_tensor(whole, device=self.library.device)  # type: ignore[attr-defined]
+        return torch.as_tensor(whole, device=self.library.device)
 
     def given(self, parameters: Any) -> tuple[dict[str, int], dict[str, Any], Any]:
         try:
@@ -263,21 +285,20 @@ class TorchModel(Model):
                 f"width and a mapping from names to arrays"
             ) from None
         sizes = {k: int(s) for k, s in n.items()} if isinstance(n, Mapping) else dict.fromkeys(self.scale_names, int(n))
+        shapes = self.shapes(sizes)
         if isinstance(arrays, torch.nn.Module):
             state = self._state(arrays)
         else:
             state = self._state(self.seeded(sizes, np.zeros(2, dtype=np.uint32)))
-            names = self.shapes(sizes)
-            state = {name: tensor for name, tensor in state.items() if name not in names}
+            state = {name: tensor for name, tensor in state.items() if name not in shapes}
             state |= {str(name): self.library.array(np.asarray(array)) for name, array in arrays.items()}
-        shapes = self.shapes(sizes)
-        rest = [name for name, tensor in _tensors(self.skeleton(sizes)).items() if name not in shapes]
+        rest = [name for name in _tensors(self.seeded(sizes, np.zeros(2, dtype=np.uint32))) if name not in shapes]
         return sizes, {n: t for n, t in state.items() if n not in rest}, {n: state[n] for n in rest}
 
     def verify(self, sizes: Mapping[str, int], calculus: Any, inputs: Array, values: Array, seeds: Array) -> None:
-        tolerance = 1e-8 if self.library.dtype == torch.float64 else 1e-3  # type: ignore[attr-defined]
+        tolerance = 1e-8 if self.library.dtype == torch.float64 else 1e-3
         for seed, expected in zip(seeds, values, strict=True):
-            module = self.seeded(sizes, seed).to(self.library.device, self.library.dtype)  # type: ignore[attr-defined]
+            module = self.seeded(sizes, seed).to(self.library.device, self.library.dtype)
             with torch.no_grad():
                 stack = self.inputs(inputs)
                 calls = [module(stack.clone()) if calculus.batched else _one_by_one(module, stack) for _ in range(2)]

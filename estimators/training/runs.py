@@ -15,8 +15,8 @@ from estimators.training.results import TrainingRun
 from estimators.training.snapshots import Snapshot
 from estimators.training.specification import Training
 from randtensor.errors import InputError
+from randtensor.parametric import ParametricFunction
 from randtensor.quantity import Draw, Quantity, Sizes, resolve_sizes
-from randtensor.random_function import RandomFunction
 from randtensor.seeding import Seed, root_sequence
 
 __all__ = ["train"]
@@ -27,7 +27,7 @@ DEFAULT = ("outputs", "loss", "linear_outputs", "linearization_error", "kernel",
 
 
 def train(
-    function: RandomFunction | Training,
+    function: ParametricFunction | Training,
     X: Any = None,
     y: Any = None,
     *,

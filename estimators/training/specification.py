@@ -13,15 +13,16 @@ import numpy as np
 
 from estimators.training.batches import Batches, check_batch
 from estimators.training.divergence import Divergence
+from estimators.training.kinds import network_of
 from estimators.training.losses import Loss, loss_function
 from estimators.training.observables import Observable
 from estimators.training.rules import Descent, Flow, FlowError, Rule
 from estimators.training.snapshots import Snapshot
-from estimators.training.systems import LinearSystem, Network, kernel
-from randtensor.dimensions import check_factor, evaluate_factor, evaluate_shape, scale_names
+from estimators.training.systems import LinearSystem, Network, Task
+from randtensor.dimensions import check_factor, evaluate_factor, scale_names
 from randtensor.errors import InputError, ShapeError
+from randtensor.parametric import ParametricFunction, check_input
 from randtensor.quantity import Draw, Sizes
-from randtensor.random_function import RandomFunction, check_input
 
 __all__ = ["Training"]
 
@@ -74,7 +75,7 @@ class Training:
     <Training: training of mlp on 2 inputs, 10 steps>
     """
 
-    function: RandomFunction
+    function: ParametricFunction
     inputs: Any
     targets: Any
     learning_rate: Any = 0.1
@@ -96,7 +97,7 @@ class Training:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        if not isinstance(self.function, RandomFunction):
+        if not isinstance(self.function, ParametricFunction):
             raise InputError(f"function is {self.function!r}, expected a random function such as rt.networks.mlp(...)")
         if isinstance(self.steps, bool) or not isinstance(self.steps, int | np.integer) or self.steps < 0:
             raise InputError(f"steps is {self.steps!r}, expected a non-negative integer")
@@ -117,9 +118,9 @@ class Training:
         if not isinstance(self.rates, Mapping | None):
             raise InputError(f"rates is {self.rates!r}, expected a mapping from names of parameters to numbers")
         put("rates", {name: _factor(f"rates[{name!r}]", rate) for name, rate in (self.rates or {}).items()})
-        unknown = sorted(self.rates.keys() - self.function.space.tensors.keys())  # type: ignore[union-attr]
+        unknown = sorted(self.rates.keys() - set(self.function.space.names))  # type: ignore[union-attr]
         if unknown:
-            names = ", ".join(self.function.space.tensors)
+            names = ", ".join(self.function.space.names)
             raise InputError(f"rates has the parameter {unknown[0]!r}, expected names among {names}")
         if self.rates and self.weight_decay:
             raise InputError("weight_decay is given together with rates, expected one of them")
@@ -191,13 +192,7 @@ class Training:
 
     def block_length(self, sizes: Sizes) -> int:
         """Networks trained side by side."""
-        space = self.function.space
-        everything = {**sizes, **space.sizes}
-        entries = 0
-        for tensor in space.tensors.values():
-            shape = evaluate_shape(tensor.dimensions, everything)
-            small = len(shape) < 2 or min(shape[-2:]) <= self._vectors
-            entries += prod(shape) if small else prod(shape[:-2]) * sum(shape[-2:]) * self._vectors
+        entries = self.function.space.entries(sizes, self._vectors)
         return int(np.clip(BLOCK_ENTRIES // max(entries, 1), 1, 2048))
 
     @property
@@ -220,9 +215,8 @@ class Training:
             lambda: draw.generator.integers(2**63, size=4),
         )
         orders = np.random.Generator(np.random.SFC64(seed))
-        network = Network(
-            self.function, self.points, self.targets, self.loss.gradient, rates, self.weight_decay, draw, self._vectors
-        )
+        task = Task(self.points, self.targets, self.loss.gradient, rates, self.weight_decay, self._vectors)
+        network = network_of(self.function, task, draw)
         trained = len(self.inputs)
         batches = Batches(self.batch, trained, self.reduction, draw.batch, orders)
         rule = self.rule(sizes)
@@ -271,14 +265,12 @@ class Training:
     def _linearization(self, network: Network, initial: Snapshot) -> LinearSystem:
         width = prod(self.output_shape)
         gradients = initial.gradients
-        theta = kernel(gradients, gradients[: len(self.inputs) * width], network.rates)
+        theta = network.kernel(gradients, gradients[: len(self.inputs) * width])
         linear_start = None
         if self.weight_decay:
-            images = [network.parameters.start_product(gradient) for gradient in gradients]
+            images = [network.start_product(gradient) for gradient in gradients]
             linear_start = np.stack(images, axis=1).reshape(initial.outputs.shape)
-        return LinearSystem(
-            initial.outputs, theta, self.targets, network.loss_gradient, self.weight_decay, linear_start
-        )
+        return LinearSystem(initial.outputs, theta, self.targets, self.loss.gradient, self.weight_decay, linear_start)
 
     def _limit(self, initial: Snapshot) -> LinearSystem:
         if self.limit is None:

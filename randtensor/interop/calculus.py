@@ -56,7 +56,8 @@ class Calculus:
         """The derivative of one output at ``x``, in directions on all of its indices but one."""
 
         def make() -> Callable[..., Any]:
-            return self.model.library.transforms.grad(self._along(sizes, component))
+            gradient: Callable[..., Any] = self.model.library.transforms.grad(self._along(sizes, component))
+            return gradient
 
         with self._work():
             function = self._vectorised(("opened", len(directions), component), sizes, make, (0, 0, None, 0))

@@ -162,7 +162,8 @@ class DenseFunction(ParametricFunction):
         return type(self)(DenseSpace(model, sizes, (blocks, rest)), self.calculus, self.name)
 
     def slots(self, shape: tuple[int, ...]) -> tuple[str, ...]:
-        return self.space.names
+        names: tuple[str, ...] = self.space.names
+        return names
 
     def scale_names(self, shape: tuple[int, ...]) -> tuple[str, ...]:
         return () if self.space.sizes else self.calculus.model.scale_names

@@ -36,12 +36,14 @@ class Library(ABC):
     ----------
     name : for messages.
     transforms : namespace with ``vmap``, ``grad``, ``jvp`` and ``vjp``.
-    namespace : namespace with ``stack`` and ``einsum``.
+    namespace : namespace with functions of arrays, ``stack`` and ``einsum`` among them.
+    device : where arrays are.
     """
 
     name: str
     transforms: Any
     namespace: Any
+    device: Any
 
     @abstractmethod
     def context(self) -> AbstractContextManager[Any]:

@@ -43,11 +43,16 @@ class DenseVector:
     @staticmethod
     def combination(vectors: Sequence[DenseVector], coefficients: Array) -> DenseVector:
         """A linear combination with coefficients per sample, shape (batch, len(vectors))."""
-        terms = [vector.scaled(coefficients[:, k]) for k, vector in enumerate(vectors)]
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
-        return total
+        library = vectors[0].library
+        with library.context():
+            weights = library.array(coefficients)
+            blocks = {
+                name: library.namespace.einsum(
+                    "bk,kb...->b...", weights, library.namespace.stack([vector.blocks[name] for vector in vectors])
+                )
+                for name in vectors[0].blocks
+            }
+        return DenseVector(blocks, library)
 
     def __add__(self, other: DenseVector) -> DenseVector:
         blocks = dict(self.blocks)
@@ -66,9 +71,22 @@ class DenseVector:
             blocks = {name: block * factors.get(name, 1.0) for name, block in self.blocks.items()}
         return DenseVector(blocks, self.library)
 
+    def without(self, samples: Array) -> DenseVector:
+        """Zero for the samples of a mask, whatever it was."""
+        with self.library.context():
+            kept = self.library.namespace.asarray(~samples, device=self.library.device)
+            blocks = {
+                name: self.library.namespace.where(
+                    kept.reshape(-1, *[1] * (block.ndim - 1)), block, self.library.namespace.zeros_like(block)
+                )
+                for name, block in self.blocks.items()
+            }
+        return DenseVector(blocks, self.library)
+
     def largest(self) -> Array:
         """The largest absolute value of an entry, shape (batch,)."""
-        return np.max([abs(block).reshape(len(block), -1).max(axis=1) for block in self.arrays().values()], axis=0)
+        blocks = self.arrays().values()
+        return np.asarray(np.max([abs(block).reshape(len(block), -1).max(axis=1) for block in blocks], axis=0))
 
     def arrays(self) -> dict[str, Array]:
         """The blocks as arrays of NumPy."""

@@ -89,6 +89,8 @@ def train(
     if observe is None:
         # weight decay moves revealed matrices by a length that is not known
         observe = [name for name in DEFAULT if name != "parameter_motion" or not training.weight_decay]
+        if training.optimizer == "adam":
+            observe = [name for name in observe if not OBSERVABLES[name].needs]
     observed = observables(observe)
     steps = _steps(record, training.steps)
     sizes = resolve_sizes(training.scale_names, n)

@@ -16,11 +16,12 @@ from estimators.training.divergence import Divergence
 from estimators.training.kinds import network_of
 from estimators.training.losses import Loss, loss_function
 from estimators.training.observables import Observable
-from estimators.training.rules import Descent, Flow, FlowError, Rule
+from estimators.training.rules import Adam, Descent, Flow, FlowError, Rule
 from estimators.training.snapshots import Snapshot
 from estimators.training.systems import LinearSystem, Network, Task
 from randtensor.dimensions import check_factor, evaluate_factor, scale_names
 from randtensor.errors import InputError, ShapeError
+from randtensor.interop.dense import DenseFunction
 from randtensor.parametric import ParametricFunction, check_input
 from randtensor.quantity import Draw, Sizes
 
@@ -54,6 +55,8 @@ class Training:
     reduction : "mean" or "sum" over the inputs of a batch.
     flow : gradient flow, integrated to ``tolerance``, in place of descent.
     momentum, dampening, nesterov, weight_decay : as in PyTorch's SGD.
+    optimizer : "sgd", or "adam" for models of PyTorch and JAX, whose parameters are held entry by entry.
+    betas, epsilon : of Adam.
     rates : multiples of the learning rate by parameter name, numbers or orders.
     test : further inputs at which the run is observed.
     limit : tangent kernel of infinite width between all inputs and the training inputs, shape
@@ -90,6 +93,9 @@ class Training:
     nesterov: bool = False
     weight_decay: float = 0.0
     rates: Mapping[str, Any] | None = None
+    optimizer: str = "sgd"
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
     test: Any = None
     limit: Any = None
 
@@ -131,6 +137,7 @@ class Training:
         put("batch", check_batch(self.batch, len(inputs)))
         if self.flow and (self.batch != "full" or self.momentum or self.dampening or self.nesterov):
             raise InputError("flow is True, expected the full batch and no momentum, dampening or nesterov with it")
+        self._check_optimizer()
         if self.limit is not None:
             limit = _numbers("limit", self.limit)
             width = outputs or 1
@@ -139,6 +146,19 @@ class Training:
                 raise ShapeError(f"limit has shape {limit.shape}, expected {expected}: all inputs by training inputs")
             put("limit", limit)
         self.rule(dict.fromkeys(self.scale_names, TYPICAL_SIZE))
+
+    def _check_optimizer(self) -> None:
+        if self.optimizer not in ("sgd", "adam"):
+            raise InputError(f"optimizer is {self.optimizer!r}, expected 'sgd' or 'adam'")
+        if self.optimizer == "sgd":
+            return
+        if self.flow or self.momentum or self.dampening or self.nesterov or self.limit is not None:
+            raise InputError("optimizer is 'adam', expected no flow, momentum, dampening, nesterov or limit with it")
+        if not isinstance(self.function, DenseFunction):
+            raise InputError(
+                f"optimizer is 'adam' for {self.function!r}, whose matrices are not held entry by entry, expected a "
+                f"model of randtensor.interop"
+            )
 
     @cached_property
     def points(self) -> Array:
@@ -179,6 +199,7 @@ class Training:
         options = (
             f"{self.learning_rate},{self.steps},{loss.name},{self.batch},{self.reduction},{self.flow},{self.tolerance!r},"
             f"{self.momentum!r},{self.dampening!r},{self.nesterov},{self.weight_decay!r},"
+            + (f"{self.optimizer},{self.betas},{self.epsilon!r}," if self.optimizer != "sgd" else "")
             + ",".join(f"{name}:{rate}" for name, rate in sorted(self.rates.items()))  # type: ignore[union-attr]
         )
         return f"training:{self.function.fingerprint(self.inputs.shape[1:])}:{arrays.hexdigest()[:16]}:{options}"
@@ -188,7 +209,13 @@ class Training:
         rate = evaluate_factor(self.learning_rate, {**sizes, **self.function.space.sizes})
         if self.flow:
             return Flow(rate, self.tolerance)
+        if self.optimizer == "adam":
+            return Adam(rate, self.betas, self.epsilon, self._rates(sizes))
         return Descent(rate, self.momentum, self.dampening, self.nesterov)
+
+    def _rates(self, sizes: Sizes) -> dict[str, float]:
+        everything = {**sizes, **self.function.space.sizes}
+        return {name: evaluate_factor(rate, everything) for name, rate in self.rates.items()}  # type: ignore[union-attr]
 
     def block_length(self, sizes: Sizes) -> int:
         """Networks trained side by side."""
@@ -208,7 +235,8 @@ class Training:
         ``divergence`` takes note of those that are not; what snapshots say of them means nothing.
         """
         sizes = {**draw.sizes, **self.function.space.sizes}
-        rates = {name: evaluate_factor(rate, sizes) for name, rate in self.rates.items()}  # type: ignore[union-attr]
+        # Adam does not see multiples of the gradient
+        rates = {} if self.optimizer == "adam" else self._rates(sizes)
         # remembered, so that two observables of one training see the same mini-batches
         seed = draw.remember(
             (self.function.space, "mini-batches", self.batch, len(self.inputs)),
@@ -256,6 +284,11 @@ class Training:
 
     def _references(self, network: Network, initial: Snapshot, needed: set[str]) -> dict[str, LinearSystem]:
         found = {}
+        if needed - {""} and self.optimizer == "adam":
+            raise InputError(
+                "optimizer is 'adam', which does not train the linearisation in function space, expected observables "
+                "that do not compare with it"
+            )
         if "linear" in needed:
             found["linear"] = self._linearization(network, initial)
         if "limit" in needed:

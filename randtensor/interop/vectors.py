@@ -71,6 +71,17 @@ class DenseVector:
             blocks = {name: block * factors.get(name, 1.0) for name, block in self.blocks.items()}
         return DenseVector(blocks, self.library)
 
+    def squared(self) -> DenseVector:
+        """Every entry squared."""
+        with self.library.context():
+            return DenseVector({name: block * block for name, block in self.blocks.items()}, self.library)
+
+    def over_root(self, squares: DenseVector, offset: float) -> DenseVector:
+        """Every entry divided by the root of another's plus a number."""
+        with self.library.context():
+            blocks = {name: block / (squares.blocks[name] ** 0.5 + offset) for name, block in self.blocks.items()}
+        return DenseVector(blocks, self.library)
+
     def without(self, samples: Array) -> DenseVector:
         """Zero for the samples of a mask, whatever it was."""
         with self.library.context():

@@ -141,8 +141,8 @@ class DenseFunction(ParametricFunction):
 
         Parameters
         ----------
-        parameters : what the model holds: for PyTorch a module that the factory made, or for one scale of size n a
-            pair of n and a mapping from names to arrays; for JAX a pair of n and a tree of parameters.
+        parameters : a pair of the width (or of a mapping from scales to sizes) and of what the model holds: for PyTorch
+            a module of the factory, or a mapping from names to arrays; for JAX a tree of parameters.
 
         Raises
         ------

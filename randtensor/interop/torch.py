@@ -334,7 +334,8 @@ def _hooks(modules: Mapping[str, torch.nn.Module], found: dict[str, Any]) -> Ite
         def hook(module: torch.nn.Module, arguments: Any, value: Any) -> None:
             if isinstance(value, torch.Tensor):
                 uses = sum(known == name or known.startswith(f"{name}#") for known in found)
-                found[f"{name}#{uses + 1}" if uses else name or "output"] = value
+                # a copy, since what follows may change the tensor in place
+                found[f"{name}#{uses + 1}" if uses else name or "output"] = value.clone()
 
         return hook
 

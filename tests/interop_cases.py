@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -107,23 +109,30 @@ class Case:
         def model(width):
             def init(key):
                 keys = jax.random.split(key, len(shapes(width)))
-                return {name: jax.random.normal(key, shape) for key, (name, shape) in zip(keys, shapes(width).items())}
+                return {
+                    name: jax.random.normal(key, shape)
+                    for key, (name, shape) in zip(keys, shapes(width).items(), strict=True)
+                }
 
             return init, lambda params, x: jax.vmap(lambda row: forward(params, row))(x)
 
         return model
 
-    def adapted(self, library: str, **options: Any) -> Any:
+    def adapted(self, library: str, output: int | None = None, dtype: str = "float64") -> Any:
+        """The model as a random function; one for all tests, which JAX compiles for."""
         pytest.importorskip(library)
-        from importlib import import_module
+        return _adapted(self, library, output, dtype)
 
-        adapter = import_module(f"randtensor.interop.{library}")
-        return adapter.random_function(self.factory(library), name=self.name, **options)
-
-    def pair(self, library: str, **options: Any) -> tuple[rt.RandomFunction, Any]:
+    def pair(self, library: str) -> tuple[rt.RandomFunction, Any]:
         """Program and adapted model at the same dense parameters."""
         arrays = self.arrays()
-        return self.program.at(**arrays), self.adapted(library, **options).at((WIDTH, arrays))
+        return self.program.at(**arrays), self.adapted(library).at((WIDTH, arrays))
+
+
+@cache
+def _adapted(case: Case, library: str, output: int | None, dtype: str) -> Any:
+    adapter = import_module(f"randtensor.interop.{library}")
+    return adapter.random_function(case.factory(library), name=case.name, output=output, dtype=dtype)
 
 
 CASES = {

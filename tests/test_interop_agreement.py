@@ -9,6 +9,7 @@ from scipy.stats import ks_2samp
 
 import estimators
 import randtensor as rt
+import theory_checks
 
 INPUTS = np.random.default_rng(20210101).standard_normal((3, 3))
 
@@ -77,7 +78,6 @@ def test_one_output_of_several(library):
 TRAININGS = {
     "momentum": {"momentum": 0.9, "nesterov": True, "batch": "cyclic"},
     "decay": {"weight_decay": 0.1, "momentum": 0.5, "dampening": 0.1},
-    "rates": {"rates": {"U": 0.3, "v": 2.0}, "batch": 2, "reduction": "sum"},
     "flow": {"flow": True, "learning_rate": 0.2},
 }
 OBSERVED = [
@@ -101,13 +101,9 @@ def test_trajectories(library, options):
     chosen = {"learning_rate": 0.4, "steps": 4, "test": INPUTS[2:], **TRAININGS[options]}
     program, model = CASES["mlp"].pair(library)
     runs = [estimators.train(f, INPUTS[:2], [1.0, -0.5], observe=OBSERVED, rng=0, **chosen) for f in (model, program)]
-    # mini-batches are drawn from streams that are keyed by the function: those of two functions differ
-    names = [] if options == "rates" else OBSERVED
-    for name in names:
-        tolerance = 1e-7 if options == "flow" else 1e-10
+    tolerance = 1e-7 if options == "flow" else 1e-10
+    for name in OBSERVED:
         np.testing.assert_allclose(runs[0][name], runs[1][name], rtol=tolerance, atol=tolerance, err_msg=name)
-    start = [run["kernel"][:, 0] for run in runs]
-    np.testing.assert_allclose(*start, rtol=1e-10)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -188,16 +184,14 @@ def test_widths_in_other_forms(library):
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_claims(library):
-    import theory_checks
-
+    """The length of the Hessian along a gradient is of order n^(-1/2); a true claim fails once in 10^4 seeds."""
     f = CASES["mlp"].adapted(library)
-    H, g = f.derivative(INPUTS[0], order=2), f.derivative(INPUTS[1])
-    c = rt.einsum("ab,a,b->", H, g, g)
+    length = rt.norm(rt.einsum("ab,b->a", f.derivative(INPUTS[0], order=2), f.derivative(INPUTS[1])))
     with pytest.raises(rt.ExactError, match="not a program"):
-        c.order()
-    common = {"n": [16, 32, 64, 128], "samples": 2000, "correction": 1.0}
+        length.order()
+    common = {"n": [16, 48, 144], "samples": 200, "correction": 1.0}
     verdicts = [
-        theory_checks.check(theory_checks.Claim("C02", c, predicted=rt.Theta(n**power), **common), rng=0).verdict
-        for power in (-1, -0.5)
+        theory_checks.check(theory_checks.Claim("C11", length, predicted=rt.Theta(n**power), **common), rng=0).verdict
+        for power in (-0.5, -1)
     ]
     assert verdicts == ["consistent", "refuted"]

@@ -43,7 +43,8 @@ def coordinate_claims(
     >>> n = rt.Scale("n")
     >>> f = rt.networks.mlp(inputs=2, width=n, hidden_layers=2, parametrization="ntk")
     >>> run = estimators.Training(f, [[1.0, 0.0], [0.6, 0.8]], [1.0, -1.0], learning_rate=0.5, steps=2)
-    >>> (claim,) = coordinate_claims(run, change={"activation 2": rt.Theta(n**-0.5)}, n=[64, 256, 1024], samples=200)
+    >>> predicted = {"activation 2": rt.Theta(n**-0.5)}
+    >>> (claim,) = coordinate_claims(run, change=predicted, n=[64, 256, 1024], samples=800, correction=1.0)
     >>> theory_checks.check(claim, rng=0).verdict
     'consistent'
     """

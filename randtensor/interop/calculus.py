@@ -42,6 +42,11 @@ class Calculus:
             function = self._vectorised("values", sizes, lambda: self.function(sizes), (0, 0, None))
             return self.model.library.numpy(function(*state, self.model.inputs(inputs)))
 
+    def output_shape(self, sizes: Mapping[str, int], trial: Callable[[Callable[..., Any]], Any]) -> tuple[int, ...]:
+        """Shape of the outputs at one input, from a trial of ``(parameters, rest, inputs) -> outputs``."""
+        with self._work():
+            return tuple(trial(self.function(sizes)).shape[1:])
+
     def closed(self, sizes: Mapping[str, int], state: State, x: Array, directions: Sequence[Any]) -> Array:
         """The derivative at ``x`` in as many directions as it has indices, shape (batch, *outputs)."""
         with self._work():

@@ -219,8 +219,17 @@ class JaxModel(Model):
         observed: Callable[[Any, Any], Any] = member.layers
         return lambda parameters, rest, inputs: dict(observed(member.tree({**parameters, **rest}), inputs))
 
-    def example(self, shape: tuple[int, ...]) -> Array:
-        return np.zeros((2, *shape)) if self.tokens else super().example(shape)
+    def output_shape(self, sizes: Mapping[str, int], calculus: Calculus, shape: tuple[int, ...]) -> tuple[int, ...]:
+        member = self.member(sizes)
+
+        def trial(function: Callable[..., Any]) -> Any:
+            kind = jnp.int32 if self.tokens else self.library.dtype
+            leaves = dict(zip(member.names, member.template, strict=True))
+            parameters = {name: jax.ShapeDtypeStruct(s, self.library.dtype) for name, s in member.shapes.items()}
+            rest = {name: leaf for name, leaf in leaves.items() if name not in member.shapes}
+            return jax.eval_shape(function, parameters, rest, jax.ShapeDtypeStruct((2, *shape), kind))
+
+        return calculus.output_shape(sizes, trial)
 
     def inputs(self, values: Array) -> Any:
         if not self.tokens:
@@ -255,7 +264,7 @@ class _Member:
         template = jax.eval_shape(init, key)
         self._structure = jax.tree_util.tree_structure(template)
         named = _named_leaves(template)
-        self.names = [name for name, _ in named]
+        self.names, self.template = [name for name, _ in named], [leaf for _, leaf in named]
         for name, leaf in named:
             if jnp.issubdtype(leaf.dtype, jnp.complexfloating):
                 raise InputError(f"parameter {name!r} is complex, expected real parameters")

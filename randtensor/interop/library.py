@@ -61,6 +61,19 @@ class Library(ABC):
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, made fast for many calls with arrays of equal shapes."""
 
+    def products(self, rows: Any, columns: Any) -> Any:
+        """Inner products of lists of blocks, shape (batch, len(rows), len(columns))."""
+        sides = [self.namespace.stack([block.reshape(len(block), -1) for block in side], 1) for side in (rows, columns)]
+        return self.namespace.einsum("brp,bsp->brs", *sides)
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """``function(*arguments)`` on trees of arrays, compiled once for all calls with arrays of equal shapes."""
+        with self.context():
+            known = self.__dict__.setdefault("_compiled", {})
+            if function not in known:
+                known[function] = self.compiled(function)
+            return known[function](*arguments)
+
     @abstractmethod
     def explain(self, error: Exception) -> str | None:
         """What an error of the library says about a model, in half a sentence; None if it is not about the model."""
@@ -114,15 +127,6 @@ class Model(ABC):
     def given(self, parameters: Any) -> tuple[dict[str, int], dict[str, Any], Any]:
         """Sizes, parameters and the rest of the state, of one sample, from what a caller gives as parameters."""
 
-    def example(self, shape: tuple[int, ...]) -> Array:
-        """A stack of two inputs of some shape, to try the model with."""
-        return np.random.default_rng(0).standard_normal((2, *shape))
-
-    def verify(self, sizes: Mapping[str, int], calculus: Any, inputs: Array, values: Array, seeds: Array) -> None:
-        """Compare outputs of the calculus at some seeds with those of the model itself, where it has some of its own.
-
-        Raises
-        ------
-        InputError : they differ.
-        """
-        return
+    @abstractmethod
+    def output_shape(self, sizes: Mapping[str, int], calculus: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the outputs that the calculus gives for inputs of some shape, found by trial."""

@@ -265,9 +265,6 @@ class TorchModel(Model):
 
         return layers
 
-    def example(self, shape: tuple[int, ...]) -> Array:
-        return np.zeros((2, *shape)) if self.tokens else super().example(shape)
-
     def inputs(self, values: Array) -> Any:
         if not self.tokens:
             return self.library.array(values)
@@ -295,26 +292,35 @@ class TorchModel(Model):
         rest = [name for name in _tensors(self.seeded(sizes, np.zeros(2, dtype=np.uint32))) if name not in shapes]
         return sizes, {n: t for n, t in state.items() if n not in rest}, {n: state[n] for n in rest}
 
-    def verify(self, sizes: Mapping[str, int], calculus: Any, inputs: Array, values: Array, seeds: Array) -> None:
-        tolerance = 1e-8 if self.library.dtype == torch.float64 else 1e-3
-        for seed, expected in zip(seeds, values, strict=True):
+    def output_shape(self, sizes: Mapping[str, int], calculus: Calculus, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """By the outputs of two modules, which are compared with those that the calculus gives."""
+        rng = np.random.default_rng(0)
+        inputs = np.zeros((2, *shape)) if self.tokens else rng.standard_normal((2, *shape))
+        seeds = rng.integers(2**32, size=(2, 2), dtype=np.uint32)
+        values = calculus.values(sizes, self.start(sizes, seeds), inputs)
+        for seed, found in zip(seeds, values, strict=True):
             module = self.seeded(sizes, seed).to(self.library.device, self.library.dtype)
-            with torch.no_grad():
-                stack = self.inputs(inputs)
-                calls = [module(stack.clone()) if calculus.batched else _one_by_one(module, stack) for _ in range(2)]
-            first, second = (self.library.numpy(calculus.selected(found, len(inputs))) for found in calls)
-            scale = 1 + abs(first).max()
-            if not np.allclose(first, second, rtol=0, atol=tolerance * scale, equal_nan=True):
-                raise InputError(
-                    f"{self.name} gives two values for one input and the same parameters, "
-                    f"expected a factory that returns module.eval()"
-                )
-            if not np.allclose(first, expected, rtol=0, atol=tolerance * scale, equal_nan=True):
-                gap = abs(first - expected).max()
-                raise InputError(
-                    f"{self.name} gives other values when its parameters are handed to it (by {gap:.2g}), "
-                    f"expected every tensor that it uses to be registered as a parameter or buffer"
-                )
+            self._compare(module, calculus, inputs, found)
+        return values.shape[2:]
+
+    def _compare(self, module: torch.nn.Module, calculus: Calculus, inputs: Array, found: Array) -> None:
+        tolerance = 1e-8 if self.library.dtype == torch.float64 else 1e-3
+        with self.library.context():
+            stack = self.inputs(inputs)
+            calls = [module(stack.clone()) if calculus.batched else _one_by_one(module, stack) for _ in range(2)]
+            first, second = (self.library.numpy(calculus.selected(call, len(inputs))) for call in calls)
+        close = {"rtol": 0, "atol": tolerance * (1 + abs(first).max()), "equal_nan": True}
+        if not np.allclose(first, second, **close):
+            raise InputError(
+                f"{self.name} gives two values for one input and the same parameters, "
+                f"expected a factory that returns module.eval()"
+            )
+        if not np.allclose(first, found, **close):
+            raise InputError(
+                f"{self.name} gives other values when its parameters are handed to it (by "
+                f"{abs(first - found).max():.2g}), expected every tensor that it uses to be registered as a parameter "
+                f"or buffer"
+            )
 
 
 def _one_by_one(module: torch.nn.Module, stack: Any) -> Any:

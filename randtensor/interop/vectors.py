@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -22,7 +22,7 @@ class DenseVector:
 
     Attributes
     ----------
-    blocks : arrays of the library by name of the parameter, shape (batch, *shape); absent ones are zero.
+    blocks : arrays of the library by name of the parameter, shape (batch, *shape).
     library : what the arrays belong to.
     """
 
@@ -35,52 +35,41 @@ class DenseVector:
 
     def scaled(self, factor: Array) -> DenseVector:
         """Times a number per sample, shape (batch,)."""
-        with self.library.context():
-            factors = self.library.array(factor)
-            moved = {name: block * factors.reshape(-1, *[1] * (block.ndim - 1)) for name, block in self.blocks.items()}
-        return DenseVector(moved, self.library)
+        return self._made(_scaled, self.blocks, self._factors(factor))
 
     @staticmethod
     def combination(vectors: Sequence[DenseVector], coefficients: Array) -> DenseVector:
         """A linear combination with coefficients per sample, shape (batch, len(vectors))."""
-        library = vectors[0].library
-        with library.context():
-            weights = library.array(coefficients)
-            blocks = {
-                name: library.namespace.einsum(
-                    "bk,kb...->b...", weights, library.namespace.stack([vector.blocks[name] for vector in vectors])
-                )
-                for name in vectors[0].blocks
-            }
-        return DenseVector(blocks, library)
+        total = vectors[0].scaled(coefficients[:, 0])
+        for k, vector in enumerate(vectors[1:], start=1):
+            total = total._made(_scaled_sum, total.blocks, vector.blocks, vector._factors(coefficients[:, k]))
+        return total
 
     def __add__(self, other: DenseVector) -> DenseVector:
-        blocks = dict(self.blocks)
-        with self.library.context():
-            for name, block in other.blocks.items():
-                blocks[name] = blocks[name] + block if name in blocks else block
-        return DenseVector(blocks, self.library)
+        return self._made(_sum, self.blocks, other.blocks)
 
     def __mul__(self, factor: float) -> DenseVector:
-        with self.library.context():
-            return DenseVector({name: block * factor for name, block in self.blocks.items()}, self.library)
+        return self._made(_multiple, self.blocks, float(factor))
 
     def rescaled(self, factors: Mapping[str, float]) -> DenseVector:
         """Every parameter times a number of its own, by name."""
-        with self.library.context():
-            blocks = {name: block * factors.get(name, 1.0) for name, block in self.blocks.items()}
-        return DenseVector(blocks, self.library)
+        return self._made(_rescaled, self.blocks, {name: float(factors.get(name, 1.0)) for name in self.blocks})
 
     def squared(self) -> DenseVector:
         """Every entry squared."""
-        with self.library.context():
-            return DenseVector({name: block * block for name, block in self.blocks.items()}, self.library)
+        return self._made(_squared, self.blocks)
 
     def over_root(self, squares: DenseVector, offset: float) -> DenseVector:
         """Every entry divided by the root of another's plus a number."""
+        return self._made(_over_root, self.blocks, squares.blocks, float(offset))
+
+    def _factors(self, numbers: Array) -> Any:
         with self.library.context():
-            blocks = {name: block / (squares.blocks[name] ** 0.5 + offset) for name, block in self.blocks.items()}
-        return DenseVector(blocks, self.library)
+            return self.library.array(numbers)
+
+    def _made(self, function: Callable[..., Any], *arguments: Any) -> DenseVector:
+        trees = [dict(argument) if isinstance(argument, Mapping) else argument for argument in arguments]
+        return DenseVector(self.library.run(function, *trees), self.library)
 
     def without(self, samples: Array) -> DenseVector:
         """Zero for the samples of a mask, whatever it was."""
@@ -88,7 +77,7 @@ class DenseVector:
             kept = self.library.namespace.asarray(~samples, device=self.library.device)
             blocks = {
                 name: self.library.namespace.where(
-                    kept.reshape(-1, *[1] * (block.ndim - 1)), block, self.library.namespace.zeros_like(block)
+                    _column(kept, block), block, self.library.namespace.zeros_like(block)
                 )
                 for name, block in self.blocks.items()
             }
@@ -136,14 +125,41 @@ def gram(rows: Sequence[DenseVector], columns: Sequence[DenseVector], factors: A
     library = rows[0].library
     total: Array | float = 0.0
     with library.context():
-        for name in {name: None for vector in rows for name in vector.blocks}:
-            sides = []
-            for side in (rows, columns):
-                kept = [vector.blocks[name] for vector in side if name in vector.blocks]
-                if len(kept) < len(side):
-                    break
-                sides.append(library.namespace.stack([block.reshape(len(block), -1) for block in kept], 1))
-            if len(sides) == 2:
-                weight = 1.0 if factors is None else factors.get(name, 1.0)
-                total = total + weight * library.numpy(library.namespace.einsum("brp,bsp->brs", *sides))
+        for name in rows[0].blocks:
+            left, right = ([vector.blocks[name] for vector in side] for side in (rows, columns))
+            weight = 1.0 if factors is None else factors.get(name, 1.0)
+            total = total + weight * library.numpy(library.run(library.products, left, right))
     return np.asarray(total, dtype=float)
+
+
+def _column(factors: Any, block: Any) -> Any:
+    """Numbers per sample, to be multiplied with a block."""
+    return factors.reshape(-1, *[1] * (block.ndim - 1))
+
+
+def _scaled(blocks: Any, factors: Any) -> Any:
+    return {name: block * _column(factors, block) for name, block in blocks.items()}
+
+
+def _scaled_sum(blocks: Any, others: Any, factors: Any) -> Any:
+    return {name: block + others[name] * _column(factors, block) for name, block in blocks.items()}
+
+
+def _sum(blocks: Any, others: Any) -> Any:
+    return {name: block + others[name] for name, block in blocks.items()}
+
+
+def _multiple(blocks: Any, factor: Any) -> Any:
+    return {name: block * factor for name, block in blocks.items()}
+
+
+def _rescaled(blocks: Any, factors: Any) -> Any:
+    return {name: block * factors[name] for name, block in blocks.items()}
+
+
+def _squared(blocks: Any) -> Any:
+    return {name: block * block for name, block in blocks.items()}
+
+
+def _over_root(blocks: Any, squares: Any, offset: Any) -> Any:
+    return {name: block / (squares[name] ** 0.5 + offset) for name, block in blocks.items()}

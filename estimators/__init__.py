@@ -7,6 +7,7 @@
 """
 
 from estimators.conditional import conditional_covariance, conditional_cumulant, conditional_joint_cumulant
+from estimators.coordinate_check import CoordinateCheck, coordinate_check, layer_scale
 from estimators.cumulants import Cumulant, cumulant, joint_cumulant
 from estimators.estimation import Estimate, estimate
 from estimators.gaussian_process import GaussianProcessLaw, trained_law
@@ -23,6 +24,7 @@ from estimators.training import Loss, Training, TrainingQuantity, TrainingRun, t
 
 __all__ = [
     "CandidateOrder",
+    "CoordinateCheck",
     "Cumulant",
     "Estimate",
     "GaussianDistance",
@@ -43,6 +45,7 @@ __all__ = [
     "conditional_covariance",
     "conditional_cumulant",
     "conditional_joint_cumulant",
+    "coordinate_check",
     "cumulant",
     "distance_to_gaussian",
     "draw_samples",
@@ -51,6 +54,7 @@ __all__ = [
     "identify_order",
     "identify_order_of",
     "joint_cumulant",
+    "layer_scale",
     "nngp_kernel",
     "scaling",
     "summarize",

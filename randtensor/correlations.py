@@ -12,13 +12,13 @@ from randtensor.dimensions import check_factor
 from randtensor.errors import InputError
 from randtensor.expansions import Expansion
 from randtensor.orders import Order, Term
-from randtensor.random_function import RandomFunction
+from randtensor.parametric import ParametricFunction
 
 __all__ = ["correlation"]
 
 
 def correlation(
-    function: RandomFunction,
+    function: ParametricFunction,
     free: int,
     closed: int,
     x0: Any,

@@ -12,11 +12,9 @@ from randtensor.coincidences import coincidences
 from randtensor.derivatives import DerivativeTensor
 from randtensor.dimensions import check_factor, evaluate_factor, factor_text, reciprocal, scale_names
 from randtensor.errors import EquationError, InputError
+from randtensor.parametric import Space, Vector
 from randtensor.planning import Branch, Component, Label, Leaf, components, plan
-from randtensor.probes import basis_vectors, parameter_count, random_vector
-from randtensor.programs.graph import Slot
-from randtensor.programs.parameters import ParameterVector
-from randtensor.quantity import Draw, Quantity
+from randtensor.quantity import Draw, Quantity, Sizes
 
 __all__ = ["DerivativeContraction"]
 
@@ -180,14 +178,23 @@ class DerivativeContraction(Quantity):
         """The coefficient in front, at the sizes of the draw."""
         return float(np.prod([evaluate_factor(c, draw.sizes) for c in self.coefficient]))
 
+    def block_length(self, sizes: Sizes) -> int:
+        return min(t.function.block_length(sizes) for t in self.tensors)
+
     @property
-    def slots(self) -> tuple[Slot, ...]:
+    def space(self) -> Space:
+        """The parameters."""
+        space: Space = self.tensors[0].function.space
+        return space
+
+    @property
+    def slots(self) -> tuple[Any, ...]:
         """The trainable arrays that occur."""
-        return tuple(sorted({slot for t in self.tensors for slot in t.function.graph(t.x.shape).slots}))
+        return tuple(sorted({slot for t in self.tensors for slot in t.function.slots(t.x.shape)}))
 
     def parameter_count(self, draw: Draw) -> int:
         """Dimension of the parameter space at the sizes of the draw."""
-        return parameter_count(self.tensors[0].function.space, self.slots, draw)
+        return self.space.dimension(self.slots, draw)
 
     def _exact_sum(self, draw: Draw) -> Array | None:
         """The exact value, where loops are absent or a full basis is affordable or demanded."""
@@ -197,18 +204,16 @@ class DerivativeContraction(Quantity):
         affordable = self.parameter_count(draw) ** len(self.cuts) <= EXACT_EVALUATIONS
         if not demanded and (self._asked_probes is not None or not affordable):
             return None
-        space = self.tensors[0].function.space
         total: Array | float = 0.0
-        for vectors in product(*(list(basis_vectors(space, self.slots, draw)) for _ in self.cuts)):
+        for vectors in product(*(list(self.space.basis_vectors(self.slots, draw)) for _ in self.cuts)):
             total = total + self._closed(draw, dict(zip(self.cuts, vectors, strict=True)))
         return np.asarray(total)
 
-    def _random_probes(self, draw: Draw) -> Iterator[dict[Label, ParameterVector]]:
-        space = self.tensors[0].function.space
+    def _random_probes(self, draw: Draw) -> Iterator[dict[Label, Vector]]:
         for _ in range(self.probes):
-            yield {label: random_vector(space, self.slots, draw) for label in self.cuts}
+            yield {label: self.space.random_vector(self.slots, draw) for label in self.cuts}
 
-    def _closed(self, draw: Draw, probes: dict[Label, ParameterVector]) -> Array:
+    def _closed(self, draw: Draw, probes: dict[Label, Vector]) -> Array:
         """The contraction with given vectors on the cut edges, shape (B, *shape)."""
         result = np.zeros((draw.batch, *self.shape))
         for assignment, index in self.assignments():
@@ -227,7 +232,7 @@ class DerivativeContraction(Quantity):
             yield assignment, tuple(assignment[label] for label in self.output if label in assignment)
 
     def _component_value(
-        self, draw: Draw, component: Component, assignment: Assignment, probes: dict[Label, ParameterVector]
+        self, draw: Draw, component: Component, assignment: Assignment, probes: dict[Label, Vector]
     ) -> Array:
         if len(component.ends) == 2:
             first, second = (self._vector(draw, end, assignment, probes)[1] for end in component.ends)
@@ -244,11 +249,11 @@ class DerivativeContraction(Quantity):
         return None if tensor.outputs is None else assignment[self.terms[branch.operand][0]]
 
     def _directions(
-        self, draw: Draw, branch: Branch, assignment: Assignment, probes: dict[Label, ParameterVector]
-    ) -> tuple[list[tuple[Any, ParameterVector]], list[tuple[Any, ParameterVector]]]:
+        self, draw: Draw, branch: Branch, assignment: Assignment, probes: dict[Label, Vector]
+    ) -> tuple[list[tuple[Any, Vector]], list[tuple[Any, Vector]]]:
         """What closes a branch: vectors that are the same for all probes, and vectors that are not."""
-        kept: list[tuple[Any, ParameterVector]] = []
-        changing: list[tuple[Any, ParameterVector]] = []
+        kept: list[tuple[Any, Vector]] = []
+        changing: list[tuple[Any, Vector]] = []
         for child in branch.children:
             if isinstance(child, Leaf):
                 changing.append((("probe", child.label), probes[child.label]))
@@ -258,8 +263,8 @@ class DerivativeContraction(Quantity):
         return sorted(kept, key=lambda pair: repr(pair[0])), changing
 
     def _vector(
-        self, draw: Draw, branch: Branch, assignment: Assignment, probes: dict[Label, ParameterVector]
-    ) -> tuple[tuple[Any, ...], ParameterVector]:
+        self, draw: Draw, branch: Branch, assignment: Assignment, probes: dict[Label, Vector]
+    ) -> tuple[tuple[Any, ...], Vector]:
         """A branch as a vector in parameter space, with a name that is equal for equal vectors."""
         kept, changing = self._directions(draw, branch, assignment, probes)
         tensor, entry = self.tensors[branch.operand], self._component_index(branch, assignment)
@@ -283,8 +288,8 @@ class DerivativeContraction(Quantity):
         return weight
 
     def open_vector(
-        self, draw: Draw, component: Component, assignment: Assignment, vector: ParameterVector | None = None
-    ) -> ParameterVector:
+        self, draw: Draw, component: Component, assignment: Assignment, vector: Vector | None = None
+    ) -> Vector:
         """A component as a vector over its first free index; ``vector`` enters at the second, if there is one."""
         probes = {} if vector is None else {component.free[1]: vector}
         return self._vector(draw, component.ends[0], assignment, probes)[1]

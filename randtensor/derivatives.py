@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import sha256
-from math import factorial, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from randtensor.errors import InputError
-from randtensor.programs.forward import Tape, forward
-from randtensor.programs.parameters import ParameterVector
-from randtensor.programs.polynomials import ring
-from randtensor.programs.reverse import Gradient, reverse
-from randtensor.quantity import Draw, Quantity
+from randtensor.parametric import Directions, ParametricFunction
+from randtensor.quantity import Draw, Quantity, Sizes
 
 if TYPE_CHECKING:
     from randtensor.derivative_contraction import DerivativeContraction
-    from randtensor.random_function import RandomFunction
 
 __all__ = ["DerivativeTensor"]
 
 Array = np.ndarray
-
-#: Directions with a name each; equal names mean equal vectors, so that they share a variable.
-Directions = Sequence[tuple[Any, ParameterVector]]
 
 
 class DerivativeTensor(Quantity):
@@ -40,7 +31,7 @@ class DerivativeTensor(Quantity):
     outputs : length of the output index, None for a scalar function.
     """
 
-    def __init__(self, function: RandomFunction, x: Array, order: int) -> None:
+    def __init__(self, function: ParametricFunction, x: Array, order: int) -> None:
         if isinstance(order, bool) or not isinstance(order, int | np.integer) or order < 0:
             raise InputError(f"order is {order!r}, expected a non-negative integer")
         self.function, self.x, self.derivative_order = function, x, int(order)
@@ -50,7 +41,6 @@ class DerivativeTensor(Quantity):
         point = sha256(x.tobytes()).hexdigest()[:12]
         #: identifies function and input, stably between runs; the space tells equal laws of distinct parameters apart
         self.key = f"{function.fingerprint(x.shape)}({x.shape}:{point})"
-        self._memory_key = (function.space, self.key)
 
     @property
     def ndim(self) -> int:
@@ -71,6 +61,9 @@ class DerivativeTensor(Quantity):
 
         return DerivativeContraction([self], [tuple(range(self.ndim))], tuple(range(self.ndim)))
 
+    def block_length(self, sizes: Sizes) -> int:
+        return self.function.block_length(sizes)
+
     def evaluate(self, draw: Draw) -> Array:
         """One block of samples of the value, shape (batch, *outputs); an error for order > 0."""
         return self.contraction().evaluate(draw)
@@ -86,67 +79,13 @@ class DerivativeTensor(Quantity):
     def __repr__(self) -> str:
         return f"derivative of order {self.derivative_order} of {self.function.name}"
 
-    # What follows evaluates on one draw of the parameters. Evaluations are remembered there by point and directions,
-    # and longer ones build on shorter ones, so that no matrix is asked the same question twice.
-
     def value(self, draw: Draw, directions: Directions, probes: Directions = ()) -> Array:
         """The tensor closed with ``order`` directions, shape (B,) or (B, outputs).
 
         ``probes`` are directions that change from call to call: what does not depend on them is kept.
         """
-        kept = _Group(directions)
-        group = _Group([*directions, *probes])
-        if probes:
-            tape = self._forward(draw, group, self._tape(draw, kept), slopes=False)
-        else:
-            known = draw.recall(("tape", self._memory_key, group.key))
-            tape = known or self._forward(draw, group, draw.recall(("tape", self._memory_key, ())), slopes=False)
-        shape = (draw.batch,) if self.outputs is None else (draw.batch, self.outputs)
-        coefficient = tape.output.get(group.degrees, np.zeros(shape))
-        return np.broadcast_to(coefficient, shape) * group.factor
+        return self.function.close(draw, self.x, directions, probes)
 
-    def vector(
-        self, draw: Draw, directions: Directions, component: int | None, probes: Directions = ()
-    ) -> ParameterVector:
+    def vector(self, draw: Draw, directions: Directions, component: int | None, probes: Directions = ()) -> Any:
         """The tensor closed with all directions but one: a vector in parameter space."""
-        kept = _Group(directions)
-        gradient = self._gradient(draw, kept, component)
-        group = _Group([*directions, *probes])
-        if probes:
-            gradient = reverse(self._forward(draw, group, gradient.tape, slopes=True), component, base=gradient)
-        result = gradient.coefficient(group.degrees)
-        return result if group.factor == 1.0 else result.scaled(np.full(draw.batch, group.factor))
-
-    def _forward(self, draw: Draw, group: _Group, base: Tape | None, slopes: bool) -> Tape:
-        source = self.function.space.sample(draw)
-        graph = self.function.graph(self.x.shape)
-        return forward(graph, source, self.x, ring(group.degrees), group.vectors, slopes=slopes, base=base)
-
-    def _tape(self, draw: Draw, group: _Group) -> Tape:
-        def make() -> Tape:
-            return self._forward(draw, group, draw.recall(("tape", self._memory_key, ())), slopes=True)
-
-        tape: Tape = draw.remember(("tape", self._memory_key, group.key), make)
-        return tape
-
-    def _gradient(self, draw: Draw, group: _Group, component: int | None) -> Gradient:
-        def make() -> Gradient:
-            base = draw.recall(("gradient", self._memory_key, (), component))
-            return reverse(self._tape(draw, group), component, base=base)
-
-        gradient: Gradient = draw.remember(("gradient", self._memory_key, group.key, component), make)
-        return gradient
-
-
-class _Group:
-    """Directions gathered by name: equal ones share a variable of the ring, to a higher degree."""
-
-    def __init__(self, directions: Directions) -> None:
-        counted: dict[Any, tuple[ParameterVector, int]] = {}
-        for name, vector in directions:
-            counted[name] = (vector, counted[name][1] + 1 if name in counted else 1)
-        self.vectors = [vector for vector, _ in counted.values()]
-        self.degrees = tuple(degree for _, degree in counted.values())
-        self.key = tuple(zip(counted, self.degrees, strict=True))
-        #: alpha!, which turns a coefficient into a derivative
-        self.factor = float(prod(map(factorial, self.degrees)))
+        return self.function.close_but_one(draw, self.x, directions, component, probes)

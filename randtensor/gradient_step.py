@@ -65,6 +65,10 @@ class GradientStep:
     """The step ``theta' = theta - step * grad F(theta)(x1)``; made by ``gradient_step``."""
 
     def __init__(self, function: RandomFunction, x1: Any, step: float) -> None:
+        if not isinstance(function, RandomFunction):
+            raise InputError(
+                f"function is {function!r}, expected a program: estimators.Training takes steps with every function"
+            )
         self.function, self.step = function, float(step)
         self.source = function.derivative(x1)
         if not np.isfinite(self.step):

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from randtensor.errors import InputError
-from randtensor.programs.parameters import ParameterVector
+from randtensor.parametric import Vector
 
 __all__ = ["full_norm", "largest_singular_value", "length"]
 
 Array = np.ndarray
-Operator = Callable[[ParameterVector], ParameterVector]
+Operator = Callable[[Vector], Vector]
 
 #: Inner products of basis vectors may lose this factor of accuracy, so that results err by less than 1e-6, relatively.
 AMPLIFICATION = 1e9
@@ -22,7 +22,7 @@ SAFE_EXPONENT = 200
 
 
 def largest_singular_value(
-    apply: Operator, apply_transposed: Operator, start: ParameterVector, steps: int, batch: int
+    apply: Operator, apply_transposed: Operator, start: Vector, steps: int, batch: int
 ) -> tuple[Array, Array]:
     """Lower bound for the largest singular value of M, by Rayleigh-Ritz over a Krylov space of M^T M.
 
@@ -51,7 +51,7 @@ def largest_singular_value(
     InputError : products with the operator that are infinite or not a number.
     """
 
-    def dot(left: ParameterVector, right: ParameterVector) -> Array:
+    def dot(left: Vector, right: Vector) -> Array:
         return np.broadcast_to(left.dot(right), (batch,))
 
     reached = np.full(batch, steps)
@@ -61,7 +61,7 @@ def largest_singular_value(
         apply, apply_transposed = _over_powers(apply, exponents), _over_powers(apply_transposed, exponents)
         image = image.scaled(np.ldexp(1.0, -exponents))
     raw = [apply_transposed(image)]
-    images: list[ParameterVector] = []
+    images: list[Vector] = []
     coefficients: list[Array] = []
     gram = dot(raw[0], raw[0])[:, None, None]
     projected = np.zeros((batch, steps, steps))
@@ -83,7 +83,7 @@ def largest_singular_value(
         reached = np.where(alive, reached, np.minimum(reached, step))
         own *= alive[:, None]
         coefficients.append(own)
-        image = apply(ParameterVector.combination(raw, own))
+        image = apply(raw[0].combination(raw, own))
         images.append(image)
         for k, other in enumerate(images):
             projected[:, k, step] = projected[:, step, k] = dot(other, image)
@@ -98,7 +98,7 @@ def largest_singular_value(
     return np.ldexp(np.sqrt(np.maximum(np.linalg.eigvalsh(projected)[:, -1], 0.0)), exponents), reached
 
 
-def full_norm(apply: Operator, basis: Sequence[ParameterVector], batch: int) -> Array:
+def full_norm(apply: Operator, basis: Sequence[Vector], batch: int) -> Array:
     """The largest singular value from the images of a whole orthonormal basis, shape (B,)."""
     images = [apply(vector) for vector in basis]
     exponents = _exponents(images, batch)
@@ -108,7 +108,7 @@ def full_norm(apply: Operator, basis: Sequence[ParameterVector], batch: int) -> 
     return np.asarray(np.ldexp(np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[:, -1], 0.0)), exponents))
 
 
-def length(vector: ParameterVector, batch: int) -> Array:
+def length(vector: Vector, batch: int) -> Array:
     """The Euclidean length, shape (B,).
 
     Raises
@@ -121,7 +121,7 @@ def length(vector: ParameterVector, batch: int) -> Array:
     return np.asarray(np.ldexp(np.sqrt(np.maximum(vector.dot(vector), 0.0)), exponents))
 
 
-def _exponents(vectors: Sequence[ParameterVector], batch: int) -> Array:
+def _exponents(vectors: Sequence[Vector], batch: int) -> Array:
     """Powers of two that bring the longest vector near length one, shape (B,); 0 where fourth powers are safe anyway.
 
     Only extreme scales are touched: the Gram matrices of the Krylov space hold fourth powers of singular values, which

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from randtensor.orders import Bound
     from randtensor.prediction.derivation import Derivation
 
-__all__ = ["Draw", "Quantity", "Sizes", "resolve_sizes"]
+__all__ = ["Draw", "Quantity", "Sizes", "resolve_sizes", "usual_block_length"]
 
 Sizes = Mapping[str, int]
 
@@ -100,8 +100,7 @@ class Quantity(ABC):
 
         Small problems are batched to hide the interpreter's overhead, large ones are drawn one by one.
         """
-        largest = max(sizes.values(), default=1)
-        return int(np.clip(2**15 // largest, 1, 128))
+        return usual_block_length(sizes)
 
     def sample_block(self, sizes: Sizes, block: int, root: np.random.SeedSequence) -> np.ndarray:
         """Block number ``block`` of the sample stream at these sizes, as ``evaluate`` returns it."""
@@ -275,6 +274,12 @@ def _arithmetic(symbol: str, left: Any, right: Any) -> Quantity:
     from randtensor.combination import arithmetic
 
     return arithmetic(symbol, left, right)
+
+
+def usual_block_length(sizes: Sizes) -> int:
+    """Samples per block where the cost of one grows like the largest size."""
+    largest = max(sizes.values(), default=1)
+    return int(np.clip(2**15 // largest, 1, 128))
 
 
 def resolve_sizes(scale_names: tuple[str, ...], n: int | Mapping[Any, int] | None) -> dict[str, int]:

@@ -3,84 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from randtensor.dimensions import Dimension, evaluate_shape, scale_names, scales_of, show
-from randtensor.errors import InputError, ShapeError
+from randtensor.errors import ShapeError
 from randtensor.orders import Term
+from randtensor.parameter_space import ParameterSpace, SampledParameters
+from randtensor.parametric import Directions, ParametricFunction, check_input
 from randtensor.programs.activations import Activation
+from randtensor.programs.closing import ProgramAtInput
 from randtensor.programs.graph import Graph, Slot
+from randtensor.programs.parameters import ParameterVector
 from randtensor.programs.trace import trace
 from randtensor.quantity import Draw
-from randtensor.revealed import RandomMatrix
 from randtensor.tensors import Fixed, RandomTensor
 
-if TYPE_CHECKING:
-    from randtensor.derivatives import DerivativeTensor
-
-__all__ = ["Convolutional", "FullyConnected", "ParameterSpace", "RandomFunction", "Residual", "program"]
+__all__ = [
+    "Convolutional",
+    "FullyConnected",
+    "ParameterSpace",
+    "RandomFunction",
+    "Residual",
+    "SampledParameters",
+    "check_input",
+    "program",
+]
 
 Array = np.ndarray
-
-
-class ParameterSpace:
-    """Named random parameters; functions on one space share them, sample by sample.
-
-    ``sizes`` fixes scales that the parameters themselves no longer carry (parameters given as arrays).
-    """
-
-    def __init__(self, tensors: Mapping[str, RandomTensor], sizes: Mapping[str, int] | None = None) -> None:
-        for name, tensor in tensors.items():
-            if not isinstance(tensor, RandomTensor):
-                raise ShapeError(
-                    f"parameter {name!r} is {tensor!r}, expected a random tensor such as rt.gaussian(n, n)"
-                )
-        self.tensors = dict(tensors)
-        self.sizes = dict(sizes or {})
-
-    @property
-    def shapes(self) -> dict[str, tuple[Dimension, ...]]:
-        """Symbolic shapes by name."""
-        return {name: tensor.dimensions for name, tensor in self.tensors.items()}
-
-    def sample(self, draw: Draw) -> SampledParameters:
-        """The parameters of one block of samples."""
-        sampled: SampledParameters = draw.remember(self, lambda: SampledParameters(self, draw))
-        return sampled
-
-
-class SampledParameters:
-    """Parameters of one block of samples, each drawn when it is first met."""
-
-    def __init__(self, space: ParameterSpace, draw: Draw) -> None:
-        self.batch = draw.batch
-        self.sizes: Mapping[str, int] = {**draw.sizes, **space.sizes}
-        self._space, self._draw = space, draw
-
-    def _slice(self, slot: Slot) -> tuple[RandomTensor, tuple[int, ...]]:
-        name, indices = slot
-        tensor = self._space.tensors[name]
-        return tensor.slice(indices), evaluate_shape(tensor.dimensions[len(indices) :], self.sizes)
-
-    def array(self, slot: Slot) -> Array:
-        """A vector or scalar parameter, shape (batch, *shape)."""
-        tensor, shape = self._slice(slot)
-        result: Array = self._draw.remember(
-            (self._space, slot), lambda: tensor.draw(shape, self.batch, self.sizes, self._draw.generator)
-        )
-        return result
-
-    def matrix(self, slot: Slot) -> RandomMatrix:
-        """A matrix parameter."""
-        tensor, shape = self._slice(slot)
-        result: RandomMatrix = self._draw.remember(
-            (self._space, slot), lambda: tensor.matrix(shape, self.batch, self.sizes, self._draw.generator)
-        )
-        return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +115,7 @@ class Convolutional:
     outputs: int | None
 
 
-class RandomFunction:
+class RandomFunction(ParametricFunction):
     """A function of an input and of random parameters, given by plain forward code.
 
     Made by ``rt.program`` or by ``rt.networks``; every function of this kind can be differentiated any number of times
@@ -178,6 +131,7 @@ class RandomFunction:
     def __init__(self, forward: Callable[[Any, Any], Any], space: ParameterSpace, name: str = "f") -> None:
         self.forward, self.space, self.name = forward, space, name
         self._graphs: dict[tuple[int, ...], Graph] = {}
+        self._fingerprints: dict[tuple[int, ...], str] = {}
 
     def graph(self, shape: tuple[int, ...]) -> Graph:
         """The traced program for inputs of this shape."""
@@ -200,35 +154,28 @@ class RandomFunction:
         }
         return tuple(sorted(names - self.space.sizes.keys()))
 
+    def slots(self, shape: tuple[int, ...]) -> tuple[Slot, ...]:
+        """The trainable arrays that occur, for inputs of this shape."""
+        return self.graph(shape).slots
+
+    def close(self, draw: Draw, x: Array, directions: Directions, probes: Directions = ()) -> Array:
+        return ProgramAtInput(self, x, draw).close(directions, probes)
+
+    def close_but_one(
+        self, draw: Draw, x: Array, directions: Directions, component: int | None, probes: Directions = ()
+    ) -> ParameterVector:
+        return ProgramAtInput(self, x, draw).close_but_one(directions, component, probes)
+
     def fingerprint(self, shape: tuple[int, ...]) -> str:
         """Text that identifies the function's law."""
-        parameters = [f"{name}:{tensor.fingerprint}" for name, tensor in self.space.tensors.items()]
-        text = self.graph(shape).fingerprint() + ";".join(parameters) + repr(sorted(self.space.sizes.items()))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def derivative(self, x: Any, order: int = 1) -> DerivativeTensor:
-        """The derivative tensor of some order with respect to all parameters, at input ``x``; it is never formed.
-
-        Parameters
-        ----------
-        x : input, as the forward code expects it.
-        order : number of derivatives; 0 is the function's value itself.
-
-        Raises
-        ------
-        InputError : x is not an array of finite numbers, or the order is not a non-negative integer.
-        ShapeError : the program does not accept inputs of this shape.
-        """
-        from randtensor.derivatives import DerivativeTensor
-
-        return DerivativeTensor(self, check_input(x), order)
+        if shape not in self._fingerprints:
+            parameters = [f"{name}:{tensor.fingerprint}" for name, tensor in self.space.tensors.items()]
+            text = self.graph(shape).fingerprint() + ";".join(parameters) + repr(sorted(self.space.sizes.items()))
+            self._fingerprints[shape] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return self._fingerprints[shape]
 
     def __repr__(self) -> str:
         return f"<RandomFunction {self.name} over {', '.join(self.space.tensors)}>"
-
-    def __call__(self, x: Any) -> DerivativeTensor:
-        """The value at ``x``: the derivative of order 0."""
-        return self.derivative(x, 0)
 
     def then(self, outer: Callable[[Any], Any], name: str = "g") -> RandomFunction:
         """The composition ``outer(f(x))``, on the same parameters.
@@ -311,27 +258,6 @@ def program(**parameters: RandomTensor) -> Callable[[Callable[[Any, Any], Any]],
         return RandomFunction(function, ParameterSpace(parameters), getattr(function, "__name__", "f"))
 
     return decorate
-
-
-def check_input(x: Any, name: str = "x") -> Array:
-    """An argument, by its name, as an array of finite numbers.
-
-    Raises
-    ------
-    InputError : anything else.
-    """
-    if x is None:
-        raise InputError(f"{name} is None, expected an array of numbers")
-    try:
-        array = np.array(x, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is {x!r}, expected an array of numbers") from error
-    if not np.isfinite(array).all():
-        raise InputError(
-            f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected finite numbers"
-        )
-    array.setflags(write=False)
-    return array
 
 
 def _match_shape(name: str, dimensions: tuple[Dimension, ...], shape: tuple[int, ...], sizes: dict[str, int]) -> None:

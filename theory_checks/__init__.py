@@ -10,6 +10,7 @@
 
 from theory_checks.checks import check
 from theory_checks.claims import Claim
+from theory_checks.coordinates import coordinate_claims
 from theory_checks.detection import minimum_detectable, samples_required
 from theory_checks.predictions import Exact, Identity, NoDefiniteBound, QuantileSlopes, Tight, Zero
 from theory_checks.pytest_support import ClaimFailure, assert_claim
@@ -34,6 +35,7 @@ __all__ = [
     "Zero",
     "assert_claim",
     "check",
+    "coordinate_claims",
     "load_suite",
     "minimum_detectable",
     "samples_required",

@@ -110,6 +110,12 @@ OBSERVABLES: dict[str, Observable] = {
             "largest_motion", lambda s: s.largest_motion, text="largest change of one parameter held by entries"
         ),
         Observable(
+            "feature_scale",
+            lambda s: s.feature_scale,
+            text="rms of the activations by layer and input",
+            input_axes=(2,),
+        ),
+        Observable(
             "feature_change",
             lambda s: s.feature_change,
             text="rms change of the activations by layer and input",

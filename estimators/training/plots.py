@@ -12,9 +12,10 @@ from randtensor.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from estimators.coordinate_check import CoordinateCheck
     from estimators.training.results import TrainingRun
 
-__all__ = ["plot_run"]
+__all__ = ["plot_coordinates", "plot_run"]
 
 _SCALES = {"linear": ("linear", "linear"), "semilog": ("linear", "log"), "loglog": ("log", "log")}
 
@@ -50,5 +51,33 @@ def plot_run(run: TrainingRun, name: str, statistic: str, axes: str, ax: Axes | 
     ax.set_xlabel("step")
     ax.set_ylabel(f"{statistic} of {name.replace('_', ' ')}")
     ax.set_title(run.name, fontsize=10, loc="left")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def plot_coordinates(check: CoordinateCheck, kind: str, ax: Axes | None) -> Axes:
+    """Draw a `CoordinateCheck`: see `CoordinateCheck.plot`.
+
+    Raises
+    ------
+    ImportError : see there.
+    """
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        raise ImportError("matplotlib is needed for plot(): pip install 'randtensor[plot]'") from None
+    if ax is None:
+        _, ax = pyplot.subplots(figsize=(5.6, 3.8), layout="constrained")
+    for layer in check.layers:
+        found = check.scalings.get((kind, layer, check.steps[-1]))
+        if found is not None:
+            low, high = found.interval(0.95)
+            label = f"{layer}: {found.exponent:.2f} [{low:.2f}, {high:.2f}]"
+            ax.errorbar(found.n, found.values, yerr=found.errors, marker="o", ms=3.5, lw=1.2, label=label)
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.set_xlabel("width")
+    ax.set_ylabel(f"rms of {kind}, step {check.steps[-1]}")
+    ax.legend(frameon=False, fontsize=8, title="exponent, 95 % interval", title_fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
     return ax

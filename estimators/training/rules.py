@@ -6,15 +6,15 @@ its linearisation in function space.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from randtensor.errors import InputError
 
-__all__ = ["Descent", "Flow", "Rule"]
+__all__ = ["Adam", "Descent", "Flow", "Rule"]
 
 Array = np.ndarray
 
@@ -28,6 +28,13 @@ class Rule(Protocol):
 
     def advance(self, point: Any, memory: Any, gradient: Callable[[Any], Any]) -> tuple[Any, Any]:
         """The point after the step and what the rule remembers; ``gradient`` gives that of the loss at a point."""
+
+
+def _check_finite(rule: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(rule, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+            raise InputError(f"{name} is {value!r}, expected a finite number")
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,7 @@ class Descent:
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "momentum", "dampening"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-                raise InputError(f"{name} is {value!r}, expected a finite number")
+        _check_finite(self, "learning_rate", "momentum", "dampening")
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum is {self.momentum!r}, expected a number in [0, 1)")
         if self.learning_rate < 0:
@@ -71,6 +75,46 @@ class Descent:
         velocity = found if memory is None else memory * self.momentum + found * (1 - self.dampening)
         direction = found + velocity * self.momentum if self.nesterov else velocity
         return point + direction * -self.learning_rate, velocity
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma & Ba 2015, arXiv 1412.6980, algorithm 1), in the order of operations that PyTorch has.
+
+    Points need ``squared``, ``over_root`` and ``rescaled`` beside sums and multiples.
+
+    Attributes
+    ----------
+    learning_rate, betas, epsilon : as in the paper.
+    rates : multiples of the learning rate, by parameter name.
+    """
+
+    learning_rate: float
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    rates: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "learning_rate", "epsilon")
+        if self.learning_rate < 0:
+            raise InputError(f"learning_rate is {self.learning_rate!r}, expected a non-negative number")
+        pair = isinstance(self.betas, tuple | list) and len(self.betas) == 2
+        if not pair or not all(isinstance(b, int | float) and 0 <= b < 1 for b in self.betas):
+            raise InputError(f"betas is {self.betas!r}, expected a pair of numbers in [0, 1)")
+        if self.epsilon < 0:
+            raise InputError(f"epsilon is {self.epsilon!r}, expected a non-negative number")
+
+    def advance(self, point: Any, memory: Any, gradient: Callable[[Any], Any]) -> tuple[Any, Any]:
+        found = gradient(point)
+        (first, second), (step, mean, square) = self.betas, memory or (0, found * 0.0, found * 0.0)
+        step += 1
+        mean = mean * first + found * (1 - first)
+        square = square * second + found.squared() * (1 - second)
+        corrected = mean * (1 / (1 - first**step))
+        direction = corrected.over_root(square * (1 / (1 - second**step)), self.epsilon)
+        if self.rates:
+            direction = direction.rescaled(self.rates)
+        return point + direction * -self.learning_rate, (step, mean, square)
 
 
 @dataclass(frozen=True)

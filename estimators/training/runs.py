@@ -15,8 +15,8 @@ from estimators.training.results import TrainingRun
 from estimators.training.snapshots import Snapshot
 from estimators.training.specification import Training
 from randtensor.errors import InputError
+from randtensor.parametric import ParametricFunction
 from randtensor.quantity import Draw, Quantity, Sizes, resolve_sizes
-from randtensor.random_function import RandomFunction
 from randtensor.seeding import Seed, root_sequence
 
 __all__ = ["train"]
@@ -27,7 +27,7 @@ DEFAULT = ("outputs", "loss", "linear_outputs", "linearization_error", "kernel",
 
 
 def train(
-    function: RandomFunction | Training,
+    function: ParametricFunction | Training,
     X: Any = None,
     y: Any = None,
     *,
@@ -89,6 +89,8 @@ def train(
     if observe is None:
         # weight decay moves revealed matrices by a length that is not known
         observe = [name for name in DEFAULT if name != "parameter_motion" or not training.weight_decay]
+        if training.optimizer == "adam":
+            observe = [name for name in observe if not OBSERVABLES[name].needs]
     observed = observables(observe)
     steps = _steps(record, training.steps)
     sizes = resolve_sizes(training.scale_names, n)

@@ -6,15 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
+from typing import Any
 
 import numpy as np
 
-from estimators.training.systems import Evaluation, Network, Point, kernel
+from estimators.training.systems import Evaluation, Network
 from randtensor.errors import InputError
-from randtensor.programs.forward import forward
-from randtensor.programs.graph import Slot
-from randtensor.programs.parameters import ParameterVector
-from randtensor.programs.polynomials import ring
 
 __all__ = ["Snapshot"]
 
@@ -48,7 +45,7 @@ class Snapshot:
     """
 
     network: Network
-    point: Point
+    point: Any
     step: int
     learning_rate: float
     trained: int
@@ -76,22 +73,21 @@ class Snapshot:
         return np.asarray(self.loss_value(self.outputs[:, : self.trained], self.network.targets).mean(axis=-1))
 
     @cached_property
-    def gradients(self) -> list[ParameterVector]:
+    def gradients(self) -> list[Any]:
         """Gradients of all outputs at all inputs."""
         return self.evaluation.gradients()
 
     @cached_property
     def kernel(self) -> Array:
         """The tangent kernel without the learning rate, shape (batch, inputs * outputs, inputs * outputs)."""
-        return kernel(self.gradients, self.gradients, self.network.rates)
+        return self.network.kernel(self.gradients, self.gradients)
 
     @property
     def gradient_change(self) -> Array:
         """Euclidean length of the change of every gradient since the start, shape (batch, inputs * outputs)."""
         signs = np.broadcast_to([1.0, -1.0], (self.network.batch, 2))
         moved = [
-            ParameterVector.combination([new, old], signs)
-            for new, old in zip(self.gradients, self.initial.gradients, strict=True)
+            new.combination([new, old], signs) for new, old in zip(self.gradients, self.initial.gradients, strict=True)
         ]
         return np.stack([np.sqrt(np.maximum(change.dot(change), 0.0)) for change in moved], axis=1)
 
@@ -103,44 +99,32 @@ class Snapshot:
         ------
         InputError : weight decay has shrunk a revealed matrix, whose length is not known.
         """
-        square, point = np.zeros(self.network.batch), self.point
-        for block in self._moved_blocks().values():
-            square += np.vecdot(block.reshape(len(block), -1), block.reshape(len(block), -1))
-        revealed = self.network.parameters.revealed
-        if revealed and point.scale != 1.0:
-            name = next(iter(revealed))[0]
-            raise InputError(
-                f"weight_decay is given and parameter {name!r} is revealed, so that its length is not known, expected "
-                f"a training without it or rt.gaussian(..., dense=True)"
-            )
-        return np.asarray(np.sqrt(square))
+        return self.network.motion(self.point)
 
     @property
     def largest_motion(self) -> Array:
         """The largest change of a parameter that is held entry by entry, shape (batch,)."""
-        held = self.network.parameters.held
-        blocks = [abs(b).reshape(len(b), -1).max(axis=1) for s, b in self._moved_blocks().items() if s in held]
-        return np.asarray(np.max([*blocks, np.zeros(self.network.batch)], axis=0))
-
-    def _moved_blocks(self) -> dict[Slot, Array]:
-        """What has been added to each initial parameter, those held entry by entry including their decay."""
-        parameters, point = self.network.parameters, self.point
-        blocks = dict(point.displacement.blocks)
-        if point.scale != 1.0:
-            for slot in parameters.held:
-                blocks[slot] = blocks.get(slot, 0.0) + (point.scale - 1.0) * parameters.start(slot)
-        return blocks
+        return self.network.largest_motion(self.point)
 
     @cached_property
     def features(self) -> list[list[Array]]:
         """Activations of each input, layer by layer, each of shape (batch, units)."""
-        tape, owners = self.evaluation.tape, self.evaluation.owners
-        found: list[list[Array]] = [[] for _ in range(self.evaluation.count)]
-        for position, node in enumerate(tape.graph.nodes):
-            if node.operation == "elementwise" and tape.graph.alive[position] and node.trainable:
-                value = tape.values[position][()]
-                found[owners[position]].append(np.broadcast_to(value, (self.network.batch, *value.shape[1:])))
-        return found
+        return self.evaluation.features()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers whose activations these are."""
+        return self.evaluation.layers()
+
+    @property
+    def feature_scale(self) -> Array:
+        """Root mean square over units of the activations, shape (batch, layers, inputs).
+
+        Raises
+        ------
+        InputError : the program applies no function entry by entry.
+        """
+        return self._feature_rms("feature_scale", lambda now, then: now)
 
     @property
     def feature_change(self) -> Array:
@@ -150,11 +134,14 @@ class Snapshot:
         ------
         InputError : the program applies no function entry by entry.
         """
+        return self._feature_rms("feature_change", lambda now, then: now - then)
+
+    def _feature_rms(self, name: str, compared: Callable[[Array, Array], Array]) -> Array:
         if not self.features[0]:
-            raise InputError("observe has 'feature_change', expected a function with entrywise activations")
+            raise InputError(f"observe has {name!r}, expected a function with entrywise activations")
         rows = [
             [
-                np.sqrt(np.mean((new - old) ** 2, axis=tuple(range(1, new.ndim))))
+                np.sqrt(np.mean(compared(new, old) ** 2, axis=tuple(range(1, new.ndim))))
                 for new, old in zip(now, then, strict=True)
             ]
             for now, then in zip(self.features, self.initial.features, strict=True)
@@ -166,13 +153,9 @@ class Snapshot:
 
         Shape (batch, inputs * outputs).
         """
-        graph, parameters = self.network.program(1)[1], self.network.parameters
         width = prod(self.network.output_shape)
         found = []
         for position, direction in enumerate(self.gradients):
             i, output = divmod(position, width)
-            self.network.move(self.point)
-            tape = forward(graph, parameters, self.network.inputs[[i]], ring((order,)), [direction])
-            coefficient = tape.output.get((order,), np.zeros((1, width)))
-            found.append(np.broadcast_to(coefficient, (self.network.batch, width))[:, output])
+            found.append(self.network.along(self.point, i, direction, order)[:, output])
         return np.stack(found, axis=1)

@@ -14,15 +14,17 @@ import numpy as np
 
 from estimators.training.batches import Batches, check_batch
 from estimators.training.divergence import Divergence
+from estimators.training.kinds import network_of
 from estimators.training.losses import Loss, loss_function
 from estimators.training.observables import Observable
-from estimators.training.rules import Descent, Flow, FlowError, Rule
+from estimators.training.rules import Adam, Descent, Flow, FlowError, Rule
 from estimators.training.snapshots import Snapshot
-from estimators.training.systems import LinearSystem, Network, kernel
-from randtensor.dimensions import check_factor, evaluate_factor, evaluate_shape, scale_names
+from estimators.training.systems import LinearSystem, Network, Task
+from randtensor.dimensions import check_factor, evaluate_factor, scale_names
 from randtensor.errors import InputError, ShapeError
+from randtensor.interop.dense import DenseFunction
+from randtensor.parametric import ParametricFunction, check_input
 from randtensor.quantity import Draw, Sizes
-from randtensor.random_function import RandomFunction, check_input
 
 __all__ = ["Training"]
 
@@ -55,6 +57,8 @@ class Training:
     flow : gradient flow, integrated to ``tolerance``, in place of descent. Networks of one block share their steps,
         which become many and small where gradients jump, as those of ReLU networks do.
     momentum, dampening, nesterov, weight_decay : as in PyTorch's SGD.
+    optimizer : "sgd", or "adam" for models of PyTorch and JAX, whose parameters are held entry by entry.
+    betas, epsilon : of Adam.
     rates : multiples of the learning rate by parameter name, numbers or orders.
     test : further inputs at which the run is observed.
     limit : tangent kernel of infinite width between all inputs and the training inputs, for comparison with infinite
@@ -77,7 +81,7 @@ class Training:
     <Training: training of mlp on 2 inputs, 10 steps>
     """
 
-    function: RandomFunction
+    function: ParametricFunction
     inputs: Any
     targets: Any
     learning_rate: Any = 0.1
@@ -92,6 +96,9 @@ class Training:
     nesterov: bool = False
     weight_decay: float = 0.0
     rates: Mapping[str, Any] | None = None
+    optimizer: str = "sgd"
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
     test: Any = None
     limit: Any = None
 
@@ -99,7 +106,7 @@ class Training:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        if not isinstance(self.function, RandomFunction):
+        if not isinstance(self.function, ParametricFunction):
             raise InputError(f"function is {self.function!r}, expected a random function such as rt.networks.mlp(...)")
         if isinstance(self.steps, bool) or not isinstance(self.steps, int | np.integer) or self.steps < 0:
             raise InputError(f"steps is {self.steps!r}, expected a non-negative integer")
@@ -123,9 +130,9 @@ class Training:
         for name, rate in self.rates.items():  # type: ignore[union-attr]
             if isinstance(rate, int | float | Fraction) and rate < 0:
                 raise InputError(f"rates[{name!r}] is {rate}, expected a non-negative number or an order")
-        unknown = sorted(self.rates.keys() - self.function.space.tensors.keys())  # type: ignore[union-attr]
+        unknown = sorted(self.rates.keys() - set(self.function.space.names))  # type: ignore[union-attr]
         if unknown:
-            names = ", ".join(self.function.space.tensors)
+            names = ", ".join(self.function.space.names)
             raise InputError(f"rates has the parameter {unknown[0]!r}, expected names among {names}")
         if self.rates and self.weight_decay:
             raise InputError("weight_decay is given together with rates, expected one of them")
@@ -136,6 +143,7 @@ class Training:
         put("batch", check_batch(self.batch, len(inputs)))
         if self.flow and (self.batch != "full" or self.momentum or self.dampening or self.nesterov):
             raise InputError("flow is True, expected the full batch and no momentum, dampening or nesterov with it")
+        self._check_optimizer()
         if self.limit is not None:
             limit = check_input(self.limit, "limit")
             width = outputs or 1
@@ -146,6 +154,19 @@ class Training:
                 raise ShapeError(f"limit has shape {limit.shape}, expected {expected}: all inputs by training inputs")
             put("limit", limit)
         self.rule(dict.fromkeys(self.scale_names, TYPICAL_SIZE))
+
+    def _check_optimizer(self) -> None:
+        if self.optimizer not in ("sgd", "adam"):
+            raise InputError(f"optimizer is {self.optimizer!r}, expected 'sgd' or 'adam'")
+        if self.optimizer == "sgd":
+            return
+        if self.flow or self.momentum or self.dampening or self.nesterov or self.limit is not None:
+            raise InputError("optimizer is 'adam', expected no flow, momentum, dampening, nesterov or limit with it")
+        if not isinstance(self.function, DenseFunction):
+            raise InputError(
+                f"optimizer is 'adam' for {self.function!r}, whose matrices are not held entry by entry, expected a "
+                f"model of randtensor.interop"
+            )
 
     @cached_property
     def points(self) -> Array:
@@ -186,6 +207,7 @@ class Training:
         options = (
             f"{self.learning_rate},{self.steps},{loss.name},{self.batch},{self.reduction},{self.flow},{self.tolerance!r},"
             f"{self.momentum!r},{self.dampening!r},{self.nesterov},{self.weight_decay!r},"
+            + (f"{self.optimizer},{self.betas},{self.epsilon!r}," if self.optimizer != "sgd" else "")
             + ",".join(f"{name}:{rate}" for name, rate in sorted(self.rates.items()))  # type: ignore[union-attr]
         )
         return f"training:{self.function.fingerprint(self.inputs.shape[1:])}:{arrays.hexdigest()[:16]}:{options}"
@@ -195,17 +217,17 @@ class Training:
         rate = evaluate_factor(self.learning_rate, {**sizes, **self.function.space.sizes})
         if self.flow:
             return Flow(rate, self.tolerance)
+        if self.optimizer == "adam":
+            return Adam(rate, self.betas, self.epsilon, self._rates(sizes))
         return Descent(rate, self.momentum, self.dampening, self.nesterov)
+
+    def _rates(self, sizes: Sizes) -> dict[str, float]:
+        everything = {**sizes, **self.function.space.sizes}
+        return {name: evaluate_factor(rate, everything) for name, rate in self.rates.items()}  # type: ignore[union-attr]
 
     def block_length(self, sizes: Sizes) -> int:
         """Networks trained side by side."""
-        space = self.function.space
-        everything = {**sizes, **space.sizes}
-        entries = 0
-        for tensor in space.tensors.values():
-            shape = evaluate_shape(tensor.dimensions, everything)
-            small = len(shape) < 2 or min(shape[-2:]) <= self._vectors
-            entries += prod(shape) if small else prod(shape[:-2]) * sum(shape[-2:]) * self._vectors
+        entries = self.function.space.entries(sizes, self._vectors)
         return int(np.clip(BLOCK_ENTRIES // max(entries, 1), 1, 2048))
 
     @property
@@ -221,16 +243,16 @@ class Training:
         ``divergence`` takes note of those that are not; what snapshots say of them means nothing.
         """
         sizes = {**draw.sizes, **self.function.space.sizes}
-        rates = {name: evaluate_factor(rate, sizes) for name, rate in self.rates.items()}  # type: ignore[union-attr]
+        # Adam does not see multiples of the gradient
+        rates = {} if self.optimizer == "adam" else self._rates(sizes)
         # remembered, so that two observables of one training see the same mini-batches
         seed = draw.remember(
             (self.function.space, "mini-batches", self.batch, len(self.inputs)),
             lambda: draw.generator.integers(2**63, size=4),
         )
         orders = np.random.Generator(np.random.SFC64(seed))
-        network = Network(
-            self.function, self.points, self.targets, self.loss.gradient, rates, self.weight_decay, draw, self._vectors
-        )
+        task = Task(self.points, self.targets, self.loss.gradient, rates, self.weight_decay, self._vectors)
+        network = network_of(self.function, task, draw)
         trained = len(self.inputs)
         batches = Batches(self.batch, trained, self.reduction, draw.batch, orders)
         rule = self.rule(sizes)
@@ -270,6 +292,11 @@ class Training:
 
     def _references(self, network: Network, initial: Snapshot, needed: set[str]) -> dict[str, LinearSystem]:
         found = {}
+        if needed - {""} and self.optimizer == "adam":
+            raise InputError(
+                "optimizer is 'adam', which does not train the linearisation in function space, expected observables "
+                "that do not compare with it"
+            )
         if "linear" in needed:
             found["linear"] = self._linearization(network, initial)
         if "limit" in needed:
@@ -279,14 +306,12 @@ class Training:
     def _linearization(self, network: Network, initial: Snapshot) -> LinearSystem:
         width = prod(self.output_shape)
         gradients = initial.gradients
-        theta = kernel(gradients, gradients[: len(self.inputs) * width], network.rates)
+        theta = network.kernel(gradients, gradients[: len(self.inputs) * width])
         linear_start = None
         if self.weight_decay:
-            images = [network.parameters.start_product(gradient) for gradient in gradients]
+            images = [network.start_product(gradient) for gradient in gradients]
             linear_start = np.stack(images, axis=1).reshape(initial.outputs.shape)
-        return LinearSystem(
-            initial.outputs, theta, self.targets, network.loss_gradient, self.weight_decay, linear_start
-        )
+        return LinearSystem(initial.outputs, theta, self.targets, self.loss.gradient, self.weight_decay, linear_start)
 
     def _limit(self, initial: Snapshot) -> LinearSystem:
         if self.limit is None:

@@ -11,9 +11,8 @@ from randtensor.derivative_contraction import DerivativeContraction
 from randtensor.errors import EquationError
 from randtensor.krylov import full_norm, largest_singular_value, length
 from randtensor.norms.bracket import BracketedNorm, krylov_excess
+from randtensor.parametric import Vector
 from randtensor.planning import Component
-from randtensor.probes import basis_vectors, random_vector
-from randtensor.programs.parameters import ParameterVector
 from randtensor.quantity import Draw, Quantity, Sizes
 
 __all__ = ["DerivativeNorm", "FrobeniusNorm"]
@@ -88,17 +87,18 @@ class DerivativeNorm(BracketedNorm):
         tensor = self.tensor
         other = tensor.transposed(component)
 
-        def apply(vector: ParameterVector) -> ParameterVector:
+        def apply(vector: Vector) -> Vector:
             return tensor.open_vector(draw, component, assignment, vector)
 
-        def apply_transposed(vector: ParameterVector) -> ParameterVector:
+        def apply_transposed(vector: Vector) -> Vector:
             return tensor.open_vector(draw, other, assignment, vector)
 
-        space = tensor.tensors[0].function.space
         dimension = tensor.parameter_count(draw)
         if dimension <= 2 * self.steps:
-            return full_norm(apply, list(basis_vectors(space, tensor.slots, draw)), draw.batch), np.ones(draw.batch)
-        start = random_vector(space, tensor.slots, draw)
+            return full_norm(apply, list(tensor.space.basis_vectors(tensor.slots, draw)), draw.batch), np.ones(
+                draw.batch
+            )
+        start = tensor.space.random_vector(tensor.slots, draw)
         operators = sum(len(c.free) == 2 for c in tensor.open_components)
         ritz, reached = largest_singular_value(apply, apply_transposed, start, self.steps, draw.batch)
         if failure is None:
@@ -129,6 +129,9 @@ class FrobeniusNorm(Quantity):
 
     def occurrences(self) -> tuple[object, ...]:
         return self.tensor.occurrences()
+
+    def block_length(self, sizes: Sizes) -> int:
+        return self.square.block_length(sizes)
 
     def evaluate(self, draw: Draw) -> Array:
         squares = self.square.evaluate(draw)

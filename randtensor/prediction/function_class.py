@@ -16,6 +16,7 @@ from typing import Any, Literal, NoReturn
 from randtensor.dimensions import scales_of
 from randtensor.errors import ExactError
 from randtensor.orders import Order
+from randtensor.parametric import ParametricFunction
 from randtensor.programs.graph import Graph, Node, Slot
 from randtensor.random_function import RandomFunction
 from randtensor.tensors import IID, Gaussian, RandomTensor, Sparse
@@ -60,7 +61,7 @@ def growth(factor: Any) -> Order:
     return Order.one() if factor != 0 else Order.zero()
 
 
-def function_class(function: RandomFunction, shape: tuple[int, ...]) -> FunctionClass:
+def function_class(function: ParametricFunction, shape: tuple[int, ...]) -> FunctionClass:
     """The class of a function on inputs of this shape.
 
     Raises
@@ -76,6 +77,8 @@ def function_class(function: RandomFunction, shape: tuple[int, ...]) -> Function
     >>> found.activation, str(found.value), str(found.index)
     ('piecewise linear', 'n^{-1/2}', '1')
     """
+    if not isinstance(function, RandomFunction):
+        _refuse(function, "it is not a program that can be read")
     graph = function.graph(shape)
     tensors = {slot: function.space.tensors[slot[0]] for slot in graph.slots}
     for (name, _), tensor in tensors.items():
@@ -139,7 +142,7 @@ def _std(tensor: RandomTensor) -> Any:
     return tensor.std if isinstance(tensor, Gaussian) else 1.0
 
 
-def _refuse(function: RandomFunction, reason: str) -> NoReturn:
+def _refuse(function: ParametricFunction, reason: str) -> NoReturn:
     raise ExactError(
         f"function {function.name!r} is outside the cluster rule because {reason}: expected a network with centred "
         f"independent parameters, pre-activations of order 1 and a linear read-out of its own"

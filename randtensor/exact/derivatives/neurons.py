@@ -281,7 +281,7 @@ def _growth(network: FullyConnected) -> tuple[Order, int]:
 
 def _check_network(tensors: Sequence[DerivativeTensor]) -> FullyConnected:
     """The architecture of the operands' network."""
-    network = tensors[0].function.architecture
+    network: FullyConnected | None = tensors[0].function.architecture
     expected = "expected a fully connected network with one hidden layer, scalar output and no biases"
     if network is None or any(t.function.architecture is not network for t in tensors):
         raise ExactError(f"an operand is a derivative of {tensors[0].function.name!r}, {expected}")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import randtensor as rt
 from estimators import TrainingQuantity
 from estimators.training import Observable, Snapshot
+from estimators.training.programs import ProgramNetwork
 from theory_checks.claims import Claim
 from theory_checks.suites.weak_correlations.plan import SOURCE, Plan, n
 from theory_checks.suites.weak_correlations.training import RATE, STEPS, descent
@@ -73,6 +74,7 @@ def _change(plan: Plan, norm: Any) -> TrainingQuantity:
     width = plan.inputs
 
     def largest(snapshot: Snapshot) -> Any:
+        assert isinstance(snapshot.network, ProgramNetwork)
         parameters, moved = snapshot.network.parameters, snapshot.point.displacement.blocks
         starts = {slot: parameters.start(slot) for slot in parameters.held}
         ends = {slot: start + moved.get(slot, 0.0) for slot, start in starts.items()}

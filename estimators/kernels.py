@@ -114,7 +114,9 @@ class _InputPairs:
         if not isinstance(f, RandomFunction):
             raise InputError(f"f is {f!r}, expected a network from rt.networks")
         if f.architecture is None and f.structure is None:
-            raise ExactError(f"f is {f!r}, expected a network at initialisation from rt.networks, with random weights")
+            raise ExactError(
+                f"f is {f!r}, expected a network from rt.networks with random weights: no limit is known for other programs"
+            )
         first = _stack("X", X, f)
         second = first if X2 is None else _stack("X2", X2, f)
         if second.shape[1:] != first.shape[1:]:

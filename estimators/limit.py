@@ -87,10 +87,7 @@ class LinearDynamics:
     def __post_init__(self) -> None:
         kernel = finite_numbers("kernel", self.kernel)
         if kernel.ndim not in (2, 3) or kernel.shape[-2] < kernel.shape[-1] or not kernel.size:
-            raise ShapeError(
-                f"kernel has shape {kernel.shape}, expected (P, N) or (samples, P, N) with P inputs of which the first "
-                f"N are trained on"
-            )
+            raise ShapeError(f"kernel has shape {kernel.shape}, expected (P, N) or (samples, P, N) with N at most P")
         trained = kernel.shape[-1]
         shape = np.shape(self.targets)
         loss, targets = loss_function(self.loss, self.targets, shape[1] if len(shape) == 2 else None, trained)

@@ -9,7 +9,7 @@ import pytest
 
 import randtensor as rt
 from estimators import Loss, Training, TrainingQuantity, train
-from estimators.training import OBSERVABLES, Observable, specification
+from estimators.training import OBSERVABLES, Observable, rules, specification
 from randtensor.errors import InputError, ShapeError
 
 n = rt.Scale("n")
@@ -39,7 +39,9 @@ ARGUMENTS = [
     ({"function": VECTOR}, ShapeError, r"y has shape \(3,\), expected \(3, 3\)"),
     ({"targets": [1.0, np.inf, 0.0]}, InputError, "y has 1 NaN or infinite entries"),
     ({"targets": "abc"}, InputError, "y is 'abc', expected an array of numbers"),
-    ({"targets": [0, 1, 2], "loss": "cross-entropy"}, InputError, "entries that are no probabilities"),
+    ({"targets": [0, 1, 2], "loss": "cross-entropy"}, InputError, "y has the entry 2, expected probabilities"),
+    ({"targets": None}, InputError, "y is None, expected one target per input"),
+    ({"limit": np.eye(3), "rates": {"v": 2}}, InputError, "limit is given together with rates"),
     ({"function": VECTOR, "targets": [0, 1, 3], "loss": "cross-entropy"}, InputError, "class numbers from 0 to 2"),
     ({"test": [[1.0]]}, ShapeError, r"test has inputs of shape \(1,\), expected \(2,\) as X has"),
     ({"test": [[np.inf, 0.0]]}, InputError, "test has 1 NaN or infinite entries"),
@@ -260,3 +262,10 @@ def test_observables_of_ones_own_in_quantities():
     values = TrainingQuantity(training, last, at=[1]).sample(8, size=3, rng=0)
     assert values.shape == (3,) and (values > 0).all()
     assert all(observable.text for observable in OBSERVABLES.values())
+
+
+def test_a_flow_that_needs_too_many_steps_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(rules, "MOST_STEPS", 20)
+    kinked = rt.networks.two_layer(2, n, "relu")
+    with pytest.raises(InputError, match=r"tolerance is 1e-09, which after 20 steps .* expected a larger one"):
+        train(kinked, np.eye(2), [1.0, -1.0], n=64, flow=True, steps=1, learning_rate=1.0, rng=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,9 @@ class Exact:
         return None if self.std is None else _value_at("std", self.std, sizes, least=0.0)
 
     def __str__(self) -> str:
-        return "exact value" if callable(self.value) and not _symbolic(self.value) else f"= {self.value}"
+        if callable(self.value) and not _symbolic(self.value):
+            return "exact value"
+        return "= " + re.sub(r"\d+\.\d{7,}(e[+-]?\d+)?", lambda number: f"{float(number[0]):.6g}", str(self.value))
 
 
 @dataclass(frozen=True)

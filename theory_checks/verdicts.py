@@ -61,6 +61,10 @@ _LARGEST_RATIO = 1e150  # of deviations: the squares of larger ones are no float
 _SMALLEST_LEVEL = 1e-30
 
 
+#: With this many times the samples still to come, other ways to decide are named.
+MANY = 30.0
+
+
 @dataclass(frozen=True)
 class Decision:
     """A verdict with its reason, what would have been refuted, and the factor on the samples that would decide."""
@@ -120,6 +124,8 @@ def decide_interval(
         advice = f"more samples alone would not decide: use {sizes}, another margin, or state the correction"
     else:
         advice = f"about {factor:.2g} times the samples would decide"
+        if factor > MANY:
+            advice += "; sizes further apart, or a known correction=, would help more"
     touches = any(low <= edge <= high for edge in (region.low, region.high))
     where = "partly in" if touches else "neither in nor beyond the margin of"
     reason = f"the interval {shown} lies {where} the claimed {region.text}; {advice}"

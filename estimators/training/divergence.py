@@ -81,8 +81,9 @@ def divergence_message(training: Training, sizes: Any, steps: Array, subjects: A
     if training.flow:
         return f"{start} in time per step, expected a loss whose gradient flow stays bounded"
     return (
-        f"{start}, expected one below the stability threshold, which for squared loss is 2 divided by the largest "
-        f"eigenvalue of the tangent kernel{' per input' if training.reduction == 'mean' else ''}"
+        f"{start}, expected one below the stability threshold, which for squared loss is "
+        f"{f'2 * {len(training.inputs)} inputs' if training.reduction == 'mean' else '2'} divided by the largest "
+        f"eigenvalue of the tangent kernel"
     )
 
 

@@ -110,12 +110,16 @@ def loss_function(choice: Any, targets: Any, outputs: int | None, count: int) ->
 
 
 def _targets(loss: Loss, targets: Any, outputs: int | None, count: int) -> Array:
+    if targets is None:
+        raise InputError("y is None, expected one target per input")
     try:
         array = np.array(targets, dtype=float)
     except (TypeError, ValueError) as error:
         raise InputError(f"y is {targets!r}, expected an array of numbers") from error
     if not np.isfinite(array).all():
-        raise InputError(f"y has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected numbers")
+        raise InputError(
+            f"y has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected finite numbers"
+        )
     if loss is _NAMED["cross-entropy"] and outputs is not None and array.ndim == 1 and len(array) == count:
         classes = array.astype(int)
         if (classes != array).any() or (classes < 0).any() or (classes >= outputs).any():
@@ -127,6 +131,9 @@ def _targets(loss: Loss, targets: Any, outputs: int | None, count: int) -> Array
     if loss is _NAMED["cross-entropy"]:
         summed = array.sum(axis=-1) if outputs is not None else np.ones(count)
         if (array < 0).any() or (array > 1).any() or not np.allclose(summed, 1.0, rtol=0, atol=1e-9):
-            raise InputError("y has entries that are no probabilities, expected targets in [0, 1] that sum to 1")
+            wrong = array[(array < 0) | (array > 1)]
+            found = f"the entry {wrong[0]:g}" if wrong.size else "rows that do not sum to 1"
+            expected_targets = "probabilities" if outputs is None else "probabilities of classes, or class numbers"
+            raise InputError(f"y has {found}, expected {expected_targets} for cross-entropy")
     array.setflags(write=False)
     return array

@@ -137,8 +137,8 @@ OBSERVABLES: dict[str, Observable] = {
 }
 
 
-def observables(choice: Any) -> tuple[Observable, ...]:
-    """Observables from names, or from a mapping of names to functions of a `Snapshot`.
+def observables(choice: Any, argument: str = "observe") -> tuple[Observable, ...]:
+    """Observables from names, or from a mapping of names to functions of a `Snapshot`; errors name the argument.
 
     Raises
     ------
@@ -150,11 +150,11 @@ def observables(choice: Any) -> tuple[Observable, ...]:
     if isinstance(choice, str):
         choice = [choice]
     if not isinstance(choice, Collection) or not choice:
-        raise InputError(f"observe is {choice!r}, expected names among {', '.join(OBSERVABLES)}")
+        raise InputError(f"{argument} is {choice!r}, expected names among {', '.join(OBSERVABLES)}")
     if isinstance(choice, Mapping):
         for name, function in choice.items():
             if not callable(function):
-                raise InputError(f"observe[{name!r}] is {function!r}, expected a function of a snapshot")
+                raise InputError(f"{argument}[{name!r}] is {function!r}, expected a function of a snapshot")
         return tuple(Observable(str(name), function) for name, function in choice.items())
     found = []
     for item in choice:
@@ -163,5 +163,5 @@ def observables(choice: Any) -> tuple[Observable, ...]:
         elif item in OBSERVABLES:
             found.append(OBSERVABLES[item])
         else:
-            raise InputError(f"observe has {item!r}, expected names among {', '.join(OBSERVABLES)}")
+            raise InputError(f"{argument} has {item!r}, expected names among {', '.join(OBSERVABLES)}")
     return tuple(found)

@@ -67,7 +67,9 @@ class TrainingQuantity(Quantity):
         at: Any = "all",
         reduce: str | None = "rms",
     ) -> None:
-        (self.observable,) = observables([observable])
+        if not isinstance(training, Training):
+            raise InputError(f"training is {training!r}, expected an estimators.Training")
+        (self.observable,) = observables([observable], "observable")
         if reduce is not None and reduce not in _REDUCTIONS:
             raise InputError(f"reduce is {reduce!r}, expected one of {', '.join(_REDUCTIONS)}, or None")
         steps = training.steps if step is None else step

@@ -129,6 +129,7 @@ class Flow:
     Raises
     ------
     FlowError : from ``advance``, where the flow ends.
+    InputError : from ``advance``, where it takes more than ``MOST_STEPS`` steps of integration.
 
     >>> point, _ = Flow(learning_rate=1.0).advance(np.array([1.0]), None, lambda x: x)
     >>> bool(abs(point[0] - np.exp(-1.0)) < 1e-8)
@@ -147,7 +148,7 @@ class Flow:
     def advance(self, point: Any, memory: Any, gradient: Callable[[Any], Any]) -> tuple[Any, Any]:
         from scipy.integrate import DOP853
 
-        layout, step, time, end = layout_of(point), memory, 0.0, self.learning_rate
+        layout, step, time, end, steps = layout_of(point), memory, 0.0, self.learning_rate, 0
         while time < end:
             try:
                 field = _Field(gradient, layout)
@@ -158,7 +159,13 @@ class Flow:
                 )  # fmt: skip
                 while solver.status == "running":
                     last = solver.h_abs
-                    message = solver.step()
+                    message, steps = solver.step(), steps + 1
+                    if steps > MOST_STEPS:
+                        raise InputError(
+                            f"tolerance is {self.tolerance:g}, which after {MOST_STEPS} steps of integration has led to "
+                            f"the time {solver.t:.3g} of {end:g}: expected a larger one, such as 1e-3 where gradients "
+                            f"jump as those of ReLU networks do, or more and shorter steps of training"
+                        )
                     if solver.status == "failed":
                         raise FlowError(f"the gradient flow cannot be followed beyond time {solver.t:g}: {message}")
                     point, time = layout.point(solver.y), solver.t
@@ -167,6 +174,10 @@ class Flow:
             except LayoutError as grown:
                 layout = grown.layout
         return point, step
+
+
+#: Smooth flows take tens of steps of integration per step of training.
+MOST_STEPS = 2000
 
 
 class FlowError(Exception):

@@ -145,6 +145,8 @@ class Training:
             raise InputError("flow is True, expected the full batch and no momentum, dampening or nesterov with it")
         self._check_optimizer()
         if self.limit is not None:
+            if self.rates:
+                raise InputError("limit is given together with rates, expected one of them: it weighs parameters alike")
             limit = check_input(self.limit, "limit")
             width = outputs or 1
             expected = (len(self.points), len(inputs))

@@ -82,8 +82,9 @@ class DenseSpace:
             blocks, rest = self.model.start(sizes, seeds)
         else:
             with library.context():
+                broadcast = library.namespace.broadcast_to
                 blocks, rest = (
-                    {name: library.namespace.stack([array] * draw.batch) for name, array in part.items()}
+                    {name: broadcast(array, (draw.batch, *array.shape)) for name, array in part.items()}
                     for part in self.fixed
                 )
         return DenseParameters(sizes, DenseVector(blocks, library), rest)
@@ -169,6 +170,8 @@ class DenseFunction(ParametricFunction):
         return () if self.space.sizes else self.calculus.model.scale_names
 
     def block_length(self, sizes: Sizes) -> int:
+        if self.space.fixed is not None:
+            return 1
         return int(np.clip(BLOCK_ENTRIES // max(self.space.entries(sizes, 1), 1), 1, 128))
 
     def fingerprint(self, shape: tuple[int, ...]) -> str:

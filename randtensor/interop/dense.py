@@ -24,6 +24,9 @@ Array = np.ndarray
 #: Parameters of the samples that are evaluated side by side: a few arrays of this length are held at a time.
 BLOCK_ENTRIES = 2**22
 
+#: A model of few parameters is made in the time that it takes to handle this many numbers.
+MODEL_ENTRIES = 2**13
+
 
 @dataclass(frozen=True)
 class DenseParameters:
@@ -114,8 +117,8 @@ class DenseSpace:
             return DenseVector({name: library.array(array) for name, array in arrays.items()}, library)
 
     def entries(self, sizes: Sizes, vectors: int) -> int:
-        """Numbers held per sample."""
-        return sum(map(prod, self.shapes(sizes).values()))
+        """Numbers held per sample, and what it costs to make a model at all."""
+        return MODEL_ENTRIES + sum(map(prod, self.shapes(sizes).values()))
 
 
 class DenseFunction(ParametricFunction):
@@ -172,7 +175,7 @@ class DenseFunction(ParametricFunction):
     def block_length(self, sizes: Sizes) -> int:
         if self.space.fixed is not None:
             return 1
-        return int(np.clip(BLOCK_ENTRIES // max(self.space.entries(sizes, 1), 1), 1, 128))
+        return int(np.clip(BLOCK_ENTRIES // self.space.entries(sizes, 1), 1, 128))
 
     def fingerprint(self, shape: tuple[int, ...]) -> str:
         model = self.calculus.model

@@ -120,7 +120,7 @@ class JaxLibrary(Library):
 
     def explain(self, error: Exception) -> str | None:
         text = first_line(error)
-        if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+        if isinstance(error, MemoryError | Warning) or "RESOURCE_EXHAUSTED" in text:
             return None
         if isinstance(error, jax.errors.ConcretizationTypeError | jax.errors.TracerArrayConversionError):
             return f"it depends on the values of arrays in Python ({text}), expected operations of jax.numpy alone"

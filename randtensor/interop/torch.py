@@ -151,10 +151,11 @@ class TorchLibrary(Library):
         return function
 
     def explain(self, error: Exception) -> str | None:
-        if isinstance(error, torch.OutOfMemoryError | MemoryError | KeyboardInterrupt):
+        if isinstance(error, torch.OutOfMemoryError | MemoryError | Warning):
             return None
         text = first_line(error)
-        if "inplace" in text.lower() or "in-place" in text.lower() or "_sparse_mask" in text:
+        # what is written to has no axis of samples, or fewer axes than what is written
+        if any(sign in text for sign in ("inplace", "in-place", "doesn't match the broadcast shape")):
             return f"it changes a tensor in place ({text}), expected x = x + y in place of x += y"
         if "randomness" in text:
             return f"it draws random numbers as it is evaluated ({text}), expected a factory that returns module.eval()"

@@ -1,0 +1,302 @@
+"""Modules of PyTorch: whose parameters the samples are, and what is refused, in one sentence each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from interop_cases import CASES
+
+import estimators
+import randtensor as rt
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+random_function = pytest.importorskip("randtensor.interop.torch").random_function
+
+X = [[1.0, 0.0], [0.6, 0.8]]
+
+
+def mlp(n):
+    return nn.Sequential(nn.Linear(2, n), nn.Tanh(), nn.Linear(n, 1))
+
+
+class Model(nn.Module):
+    """A two-layer network whose forward pass is given."""
+
+    def __init__(self, n, forward):
+        super().__init__()
+        self.first, self.last, self._forward = nn.Linear(2, n), nn.Linear(n, 1), forward
+
+    def forward(self, x):
+        return self._forward(self, x)
+
+
+def with_forward(forward):
+    return lambda n: Model(n, forward)
+
+
+def test_samples_are_the_modules_own_initialisation():
+    f = random_function(mlp)
+    samples = f(X[1]).sample(8, size=3, rng=0)
+
+    class Spy(rt.Quantity):
+        scale_names, shape, fingerprint = ("n",), (3,), f(X[1]).fingerprint
+
+        def block_length(self, sizes):
+            return f.block_length(sizes)
+
+        def evaluate(self, draw):
+            seeds = draw.generator.integers(2**32, size=(draw.batch, 2), dtype=np.uint32)
+            modules = [f.module(8, seed=tuple(map(int, seed))).double() for seed in seeds]
+            with torch.no_grad():
+                return np.stack([[m(torch.tensor([X[1]], dtype=torch.float64)).item()] * 3 for m in modules])
+
+    np.testing.assert_allclose(Spy().sample(8, size=3, rng=0)[:, 0], samples, rtol=1e-14)
+
+
+def test_the_generator_of_the_user_is_left_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    random_function(mlp)(X[0]).sample(8, size=3, rng=0)
+    assert (torch.rand(3) == expected).all()
+
+
+def test_tied_weights_are_one_parameter():
+    def tied(n):
+        module = nn.Sequential(
+            nn.Linear(2, n, bias=False), nn.Linear(n, n), nn.Tanh(), nn.Linear(n, n), nn.Linear(n, 1)
+        )
+        module[3].weight = module[1].weight
+        return module
+
+    f = random_function(tied)
+    assert "3.weight" not in f.space.names
+    module = f.module(5).double()
+    at = f.at((5, module))
+    module(torch.tensor([X[1]], dtype=torch.float64)).sum().backward()
+    expected = sum(float((p.grad**2).sum()) for p in module.parameters())
+    g = at.derivative(X[1])
+    np.testing.assert_allclose(rt.einsum("a,a->", g, g).sample(), expected, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # PyTorch loops over weight norms
+def test_parametrised_buffered_and_frozen_parts():
+    class Features(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.register_buffer("directions", torch.randn(n, 2))
+            self.mix = nn.utils.parametrizations.weight_norm(nn.Linear(n, n))
+            self.norm, self.last = nn.LayerNorm(n), nn.Linear(n, 1, bias=False)
+            self.mix.bias.requires_grad_(False)
+
+        def forward(self, x):
+            return self.last(self.norm(self.mix(torch.cos(x @ self.directions.T))))
+
+    f = random_function(Features)
+    assert "mix.bias" not in f.space.names and "directions" not in f.space.names
+    assert "mix.parametrizations.weight.original0" in f.space.names
+    module = f.module(6).double()
+    module(torch.tensor([X[1]], dtype=torch.float64)).sum().backward()
+    expected = sum(float((p.grad**2).sum()) for p in module.parameters() if p.grad is not None)
+    g = f.at((6, module)).derivative(X[1])
+    np.testing.assert_allclose(rt.einsum("a,a->", g, g).sample(), expected, rtol=1e-12)
+    assert len(set(f(X[1]).sample(6, size=4, rng=0))) == 4  # buffers are drawn anew with every sample
+
+
+def test_tokens_and_attention():
+    class Transformer(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.embed, self.query, self.read = nn.Embedding(7, n), nn.Linear(n, 2 * n), nn.Linear(n, 3)
+
+        def forward(self, tokens):
+            h = self.embed(tokens)
+            query, key = self.query(h).chunk(2, -1)
+            h = torch.softmax(query @ key.transpose(-1, -2) / h.shape[-1] ** 0.5, -1) @ h
+            return self.read(h)
+
+    f = random_function(Transformer, tokens=True, output=(-1, 2))
+    g = f.derivative([1, 4, 4, 2])
+    H = f.derivative([1, 4, 4, 2], order=2)
+    assert (rt.einsum("a,a->", g, g).sample(16, size=2, rng=0) > 0).all()
+    assert np.isfinite(rt.einsum("ab,a,b->", H, g, g).sample(16, size=2, rng=0)).all()
+    with pytest.raises(rt.InputError, match="expected integers since tokens=True"):
+        f([0.5, 1.0]).sample(16, rng=0)
+    whole = random_function(Transformer, tokens=True)
+    with pytest.raises(rt.ShapeError, match=r"outputs of shape \(4, 3\), expected a scalar or a vector: choose"):
+        whole([1, 4, 4, 2])
+
+
+@pytest.mark.parametrize(("batch", "decay"), [("full", 0.0), ("cyclic", 0.3)])
+def test_adam_is_that_of_torch(batch, decay):
+    f = random_function(mlp)
+    module = f.module(6).double()
+    options = {"optimizer": "adam", "learning_rate": 0.05, "steps": 5, "batch": batch, "weight_decay": decay}
+    observed = ["outputs", "largest_motion"]
+    run = estimators.train(f.at((6, module)), X, [1.0, -1.0], observe=observed, rates={}, **options)
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.05, weight_decay=decay)
+    inputs, targets = torch.tensor(X, dtype=torch.float64), torch.tensor([1.0, -1.0], dtype=torch.float64)
+    start = [p.detach().clone() for p in module.parameters()]
+    for step in range(5):
+        chosen = slice(None) if batch == "full" else [step % 2]
+        optimizer.zero_grad()
+        ((module(inputs)[chosen, 0] - targets[chosen]) ** 2 / 2).mean().backward()
+        optimizer.step()
+    np.testing.assert_allclose(run.outputs[0, -1], module(inputs)[:, 0].detach(), rtol=1e-10)
+    moved = max(float((p.detach() - s).abs().max()) for p, s in zip(module.parameters(), start, strict=True))
+    np.testing.assert_allclose(run.largest_motion[0, -1], moved, rtol=1e-10)
+
+
+def test_adam_rates_and_refusals():
+    f = random_function(mlp)
+    frozen = dict.fromkeys(f.space.names, 0.0)
+    options = {"optimizer": "adam", "learning_rate": 0.1, "steps": 2, "n": 8, "rng": 0}
+    assert (estimators.train(f, X, [1.0, -1.0], rates=frozen, **options).parameter_motion == 0).all()
+    with pytest.raises(rt.InputError, match="optimizer is 'adam', which does not train the linearisation"):
+        estimators.train(f, X, [1.0, -1.0], observe=["linearization_error"], **options)
+    with pytest.raises(rt.InputError, match="whose matrices are not held entry by entry"):
+        estimators.train(CASES["mlp"].program, np.eye(3)[:2], [1.0, -1.0], **options)
+    with pytest.raises(rt.InputError, match="optimizer is 'lion', expected 'sgd' or 'adam'"):
+        estimators.Training(f, X, [1.0, -1.0], optimizer="lion")
+    with pytest.raises(rt.InputError, match=r"betas is \(1.5, 0.9\), expected a pair of numbers in \[0, 1\)"):
+        estimators.Training(f, X, [1.0, -1.0], optimizer="adam", betas=(1.5, 0.9))
+
+
+def test_features_are_outputs_of_submodules():
+    f = random_function(mlp)
+    module = f.module(6).double()
+    run = estimators.train(f.at((6, module)), X, [1.0, -1.0], learning_rate=0.0, steps=0, observe=["feature_scale"])
+    with torch.no_grad():
+        inputs = torch.tensor(X, dtype=torch.float64)
+        expected = [module[: k + 1](inputs).pow(2).mean(1).sqrt().numpy() for k in range(3)]
+    np.testing.assert_allclose(run.feature_scale[0, 0], expected, rtol=1e-12)
+    one = random_function(mlp, layers=["1"])
+    run = estimators.train(one.at((6, module)), X, [1.0, -1.0], steps=0, observe=["feature_scale"])
+    np.testing.assert_allclose(run.feature_scale[0, 0], expected[1:2], rtol=1e-12)
+    with pytest.raises(rt.InputError, match="layers has 'relu', expected names of submodules among"):
+        estimators.train(random_function(mlp, layers=["relu"]), X, [1.0, -1.0], n=8, observe=["feature_scale"])
+
+
+def in_place(self, x):
+    h = torch.tanh(self.first(x))
+    total = torch.zeros(len(x), 1, dtype=h.dtype)
+    total += self.last(h)
+    return total
+
+
+class Hidden(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.first, self.last, self.hidden = nn.Linear(2, n), nn.Linear(n, 1), [torch.randn(n)]
+
+    def forward(self, x):
+        return self.last(self.hidden[0] * self.first(x))
+
+
+def shared_memory(n):
+    module = nn.Sequential(nn.Linear(2, n), nn.Linear(n, n), nn.Linear(n, n), nn.Linear(n, 1))
+    module[2].weight.data = module[1].weight.data
+    return module
+
+
+REFUSED = {
+    "no width": (lambda n: mlp(5), "the same shapes at {'n': 32} and {'n': 64}, expected a factory whose argument is"),
+    "width not accepted": (lambda n: 1 / 0, "the factory failed at n = 32 (ZeroDivisionError: division by zero)"),
+    "no argument": (lambda: mlp(5), "the factory failed at n = 32 (TypeError"),
+    "not a module": (lambda n: [n], "the factory gave list at {'n': 32}, expected a torch.nn.Module"),
+    "no parameters": (lambda n: nn.Tanh(), "has no parameters that require gradients"),
+    "lazy": (lambda n: nn.Sequential(nn.LazyLinear(n), nn.Linear(n, 1)), "expected a module that is not lazy"),
+    "dropout": (
+        lambda n: nn.Sequential(nn.Linear(2, n), nn.Dropout(0.1), nn.Linear(n, 1)),
+        "'1' is Dropout in training mode, which is random, expected a factory that returns module.eval()",
+    ),
+    "batch norm": (
+        lambda n: nn.Sequential(nn.Linear(2, n), nn.BatchNorm1d(n), nn.Linear(n, 1)),
+        "'1' is BatchNorm1d in training mode, which mixes inputs or keeps running statistics",
+    ),
+    "shared memory": (shared_memory, "parameters '1.weight' and '2.weight' of shared_memory share memory without"),
+    "in place": (with_forward(in_place), "it changes a tensor in place"),
+    "random": (
+        with_forward(lambda self, x: self.last(self.first(x) + torch.randn(1))),
+        "it draws random numbers as it is evaluated",
+    ),
+    "branches": (
+        with_forward(
+            lambda self, x: self.last(self.first(x)) if self.first(x).sum() > 0 else self.last(-self.first(x))
+        ),
+        "it depends on the values of tensors in Python",
+    ),
+    "unregistered": (Hidden, "expected every tensor that it uses to be registered as a parameter or buffer"),
+    "not a tensor": (with_forward(lambda self, x: [self.first(x)]), "gives list, expected a tensor"),
+    "not batched": (with_forward(lambda self, x: self.last(self.first(x)).sum()), "expected one row per input"),
+    "matrix": (
+        with_forward(lambda self, x: self.last(self.first(x))[:, :, None] * torch.ones(2, 2)),
+        "gives outputs of shape (2, 2), expected a scalar or a vector: choose a component with output=",
+    ),
+    "growing": (
+        nn.Linear.__call__ if False else lambda n: nn.Linear(2, n),
+        "expected a number of outputs that does not",
+    ),
+    "other generators": (
+        lambda n: nn.ParameterList([torch.tensor(np.random.rand(n))]),  # noqa: NPY002
+        "differs between two modules of one seed, expected parameters that are drawn by PyTorch's own generator",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refused(what):
+    factory, message = REFUSED[what]
+    with pytest.raises(rt.RandtensorError) as caught:
+        random_function(factory)(X[0])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_eval_mode_is_accepted():
+    def model(n):
+        return nn.Sequential(
+            nn.Linear(2, n), nn.BatchNorm1d(n), nn.Dropout(0.1), nn.ReLU(inplace=True), nn.Linear(n, 1)
+        ).eval()
+
+    g = random_function(model).derivative(X[0])
+    assert (rt.einsum("a,a->", g, g).sample(8, size=2, rng=0) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scales": "1n"}, "scales is '1n', expected a scale"),
+        ({"dtype": "float16"}, "dtype is 'float16', expected 'float64' or 'float32'"),
+        ({"device": "abacus"}, "device is 'abacus'"),
+        ({"threads": 0}, "threads is 0, expected a positive number"),
+        ({"probe": 0}, "probe is 0, expected a width"),
+        ({"output": "first"}, "output is 'first', expected None, or an index"),
+        ({"output": 1}, "output is (1,), expected an index into the outputs of mlp, which have shape (1,)"),
+        ({"layers": "1"}, "layers is '1', expected a list of names"),
+    ],
+)
+def test_options_refused(options, message):
+    with pytest.raises(rt.InputError) as caught:
+        random_function(mlp, **options)(X[0])
+    assert message in str(caught.value)
+
+
+def test_mappings_and_parameters_refused():
+    for factory, message in (
+        ({8: mlp}, "expected at least two widths"),
+        ({8: mlp, 16.5: mlp}, "expected at least two widths"),
+        (3, "factory is 3, expected a function of the width"),
+    ):
+        with pytest.raises(rt.InputError, match=message):
+            random_function(factory)
+    f = random_function(mlp)
+    with pytest.raises(rt.InputError, match="expected a pair of the width"):
+        f.at(mlp(5))
+    with pytest.raises(rt.ShapeError, match=r"'0.bias' is missing or unknown"):
+        f.at((5, {"0.weight": np.ones((5, 2)), "2.weight": np.ones((1, 5)), "2.bias": [0.0]}))
+    with pytest.raises(rt.ShapeError, match=r"parameter '0.weight' has shape \(4, 2\), expected \(5, 2\)"):
+        f.at((5, {name: np.ones((4, 2)) for name in f.space.names}))
+    with pytest.raises(rt.InputError, match="expected a program"):
+        rt.gradient_step(f, X[0], 0.1)

@@ -146,8 +146,8 @@ def coordinate_check(
     """How the size of the activations of every layer scales with width, at the start and after steps of training.
 
     A parametrisation that learns features at every width has activations, and changes of activations, that neither
-    vanish nor explode: exponents 0 (Yang & Hu 2021, arXiv 2011.14522; Yang et al. 2022, arXiv 2203.03466, appendix D.1,
-    where the curves are judged by eye).
+    vanish nor explode: exponents 0 (Yang & Hu 2021, arXiv 2011.14522; Yang et al. 2022, arXiv 2203.03466,
+    where the curves of such a check are judged by eye).
 
     1. At every width, networks are initialised and trained side by side.
     2. Per network, layer and step: the root mean square over coordinates and inputs of the activations, and of what

@@ -2,9 +2,9 @@
 
 Run it with ``python examples/coordinate_check.py docs/images/coordinate_check.svg`` (half a minute on one core).
 
-Left, PyTorch's own initialisation and one learning rate for all: what Adam adds to the second hidden layer grows like the
-width. Right, maximal updates (Yang et al. 2022, arXiv 2203.03466, table 8, for Adam): read-out zero at the start, and
-learning rates of hidden matrix and read-out divided by the width.
+Left, PyTorch's own initialisation and one learning rate for all: what Adam adds to the second hidden layer grows like
+the width. Right, maximal updates (Yang et al. 2022, arXiv 2203.03466, table 3, for Adam): read-out zero at the start,
+and learning rates of hidden matrix and read-out divided by the width.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main(path: str) -> None:
         "PyTorch's own initialisation, one learning rate": check(zero=False, learning_rate=2e-4),
         "maximal updates": check(zero=True, learning_rate=1e-2, rates=RATES),
     }
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained", sharey=True)
     for (title, result), ax in zip(found.items(), axes, strict=True):
         print(title, result, sep="\n")
         result.plot("change", ax)

@@ -50,6 +50,12 @@ def test_heavy_libraries_are_imported_where_they_are_used():
     assert result.stdout.strip() == "[]"
 
 
+def test_libraries_of_models_are_imported_by_their_adapters_alone():
+    for library in ("torch", "jax"):
+        users = [path.relative_to(ROOT).as_posix() for path in MODULES if library in imported(path)]
+        assert users == [f"randtensor/interop/{library}.py"]
+
+
 def test_public_names_exist_and_are_documented():
     assert list(rt.__all__) == sorted(set(rt.__all__))
     for name in rt.__all__:

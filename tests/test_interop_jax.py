@@ -90,7 +90,7 @@ def test_adam_descends_by_signs_at_first():
 REFUSED = {
     "no width": (lambda n: mlp(5), "the same shapes at {'n': 32} and {'n': 64}"),
     "not a pair": (lambda n: mlp(n)[0], "the factory gave function at {'n': 32}, expected a pair (init, apply)"),
-    "no parameters": (lambda n: (lambda key: {"k": jnp.arange(n)}, lambda p, x: x), "has no floating parameters"),
+    "no parameters": (lambda n: (lambda key: {"k": jnp.arange(n)}, lambda p, x: x), "has no floating leaves"),
     "complex": (lambda n: (lambda key: {"z": jnp.ones(n) * 1j}, lambda p, x: x), "parameter 'z' is complex"),
     "branches": (
         lambda n: (lambda key: jax.random.normal(key, (n,)), lambda p, x: x[:, 0] if p[0] > 0 else x[:, 1]),

@@ -207,6 +207,10 @@ REFUSED = {
     "not a module": (lambda n: [n], "the factory gave list at {'n': 32}, expected a torch.nn.Module"),
     "no parameters": (lambda n: nn.Tanh(), "has no parameters that require gradients"),
     "lazy": (lambda n: nn.Sequential(nn.LazyLinear(n), nn.Linear(n, 1)), "expected a module that is not lazy"),
+    "complex": (
+        lambda n: nn.ParameterList([torch.ones(n, dtype=torch.complex64)]),
+        "parameter '0' of lambda is complex, expected real parameters",
+    ),
     "dropout": (
         lambda n: nn.Sequential(nn.Linear(2, n), nn.Dropout(0.1), nn.Linear(n, 1)),
         "'1' is Dropout in training mode, which is random, expected a factory that returns module.eval()",
@@ -294,6 +298,10 @@ def test_mappings_and_parameters_refused():
     f = random_function(mlp)
     with pytest.raises(rt.InputError, match="expected a pair of the width"):
         f.at(mlp(5))
+    with pytest.raises(rt.InputError, match="parameters has list beside the width, expected a module or a mapping"):
+        f.at((5, [1.0]))
+    with pytest.raises(rt.ShapeError, match="n is 'wide'"):
+        f.at(("wide", mlp(5)))
     with pytest.raises(rt.ShapeError, match=r"'0.bias' is missing or unknown"):
         f.at((5, {"0.weight": np.ones((5, 2)), "2.weight": np.ones((1, 5)), "2.bias": [0.0]}))
     with pytest.raises(rt.ShapeError, match=r"parameter '0.weight' has shape \(4, 2\), expected \(5, 2\)"):

@@ -29,7 +29,7 @@ from randtensor.errors import InputError
 from randtensor.interop.calculus import Calculus
 from randtensor.interop.dense import DenseFunction, DenseSpace
 from randtensor.interop.factories import Factory, check_output
-from randtensor.interop.library import Library, Model, check_dtype, first_line
+from randtensor.interop.library import Library, Model, check_dtype, first_line, whole
 
 __all__ = ["JaxFunction", "random_function"]
 
@@ -153,17 +153,6 @@ class JaxModel(Model):
         self.scale_names, self.probes = factory.scale_names, factory.probes
         self._members: dict[Any, _Member] = {}
 
-    def check_growth(self) -> None:
-        """Refuse a factory whose parameters have the same shapes at two widths."""
-        first, second = (self.shapes(sizes) for sizes in self.probes)
-        if not first:
-            raise InputError(f"{self.name} has no floating parameters, expected at least one")
-        if first == second:
-            raise InputError(
-                f"the parameters of {self.name} have the same shapes at {self.probes[0]} and {self.probes[1]}, "
-                f"expected a factory whose argument is the width"
-            )
-
     def member(self, sizes: Mapping[str, int]) -> _Member:
         """What the factory gives at these sizes."""
         key = tuple(sorted(sizes.items()))
@@ -234,19 +223,10 @@ class JaxModel(Model):
     def inputs(self, values: Array) -> Any:
         if not self.tokens:
             return self.library.array(values)
-        whole = values.astype(np.int32)
-        if (whole != values).any():
-            raise InputError("x has entries that are not whole, expected integers since tokens=True")
-        return jnp.asarray(whole)
+        return jnp.asarray(whole(values).astype(np.int32))
 
     def given(self, parameters: Any) -> tuple[dict[str, int], dict[str, Any], Any]:
-        try:
-            n, tree = parameters
-        except (TypeError, ValueError):
-            raise InputError(
-                f"parameters is {type(parameters).__name__}, expected a pair of the width and a tree of parameters"
-            ) from None
-        sizes = {k: int(s) for k, s in n.items()} if isinstance(n, Mapping) else dict.fromkeys(self.scale_names, int(n))
+        sizes, tree = self.sized(parameters)
         member = self.member(sizes)
         with self.library.context():
             leaves = {name: jnp.asarray(leaf) for name, leaf in _named_leaves(tree)}
@@ -270,6 +250,8 @@ class _Member:
                 raise InputError(f"parameter {name!r} is complex, expected real parameters")
         #: of the parameters, which are the floating leaves
         self.shapes = {name: tuple(leaf.shape) for name, leaf in named if jnp.issubdtype(leaf.dtype, jnp.floating)}
+        if not self.shapes:
+            raise InputError("the tree that init gives has no floating leaves, expected at least one parameter")
         self.initial = jax.jit(jax.vmap(lambda key: jax.tree_util.tree_leaves(init(key))))
 
     def tree(self, leaves: Mapping[str, Any]) -> Any:

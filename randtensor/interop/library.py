@@ -10,10 +10,24 @@ from typing import Any
 import numpy as np
 
 from randtensor.errors import InputError
+from randtensor.quantity import resolve_sizes
 
-__all__ = ["Library", "Model", "check_dtype", "first_line"]
+__all__ = ["Library", "Model", "check_dtype", "first_line", "whole"]
 
 Array = np.ndarray
+
+
+def whole(values: Array) -> Array:
+    """Inputs that are integers, as such.
+
+    Raises
+    ------
+    InputError : they are not.
+    """
+    found = values.astype(np.int64)
+    if (found != values).any():
+        raise InputError("x has entries that are not whole, expected integers since tokens=True")
+    return found
 
 
 def check_dtype(dtype: Any) -> str:
@@ -126,6 +140,24 @@ class Model(ABC):
     @abstractmethod
     def given(self, parameters: Any) -> tuple[dict[str, int], dict[str, Any], Any]:
         """Sizes, parameters and the rest of the state, of one sample, from what a caller gives as parameters."""
+
+    def check_growth(self) -> None:
+        """Refuse parameters of the same shapes at two sizes."""
+        first, second = (self.shapes(sizes) for sizes in self.probes)
+        if first == second:
+            raise InputError(
+                f"the parameters of {self.name} have the same shapes at {self.probes[0]} and {self.probes[1]}, "
+                f"expected a factory whose argument is the width"
+            )
+
+    def sized(self, parameters: Any) -> tuple[dict[str, int], Any]:
+        """Sizes and what belongs to them, from a pair that a caller gives."""
+        if not isinstance(parameters, tuple | list) or len(parameters) != 2:
+            raise InputError(
+                f"parameters is {type(parameters).__name__}, expected a pair of the width and of what the model holds"
+            )
+        n, held = parameters
+        return resolve_sizes(self.scale_names, n), held
 
     @abstractmethod
     def output_shape(self, sizes: Mapping[str, int], calculus: Any, shape: tuple[int, ...]) -> tuple[int, ...]:

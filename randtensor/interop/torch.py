@@ -25,7 +25,7 @@ from randtensor.errors import InputError
 from randtensor.interop.calculus import Calculus
 from randtensor.interop.dense import DenseFunction, DenseSpace
 from randtensor.interop.factories import Factory, check_output
-from randtensor.interop.library import Library, Model, check_dtype, first_line
+from randtensor.interop.library import Library, Model, check_dtype, first_line, whole
 
 __all__ = ["TorchFunction", "random_function"]
 
@@ -178,13 +178,8 @@ class TorchModel(Model):
         self._skeletons: dict[Any, tuple[torch.nn.Module, dict[str, tuple[int, ...]]]] = {}
 
     def check_growth(self) -> None:
-        """Refuse a factory whose modules are the same at two widths, or differ between two calls with one seed."""
-        first, second = (self.shapes(sizes) for sizes in self.probes)
-        if first == second:
-            raise InputError(
-                f"the parameters of {self.name} have the same shapes at {self.probes[0]} and {self.probes[1]}, "
-                f"expected a factory whose argument is the width"
-            )
+        """Refuse modules that do not grow, or that differ between two calls with one seed."""
+        super().check_growth()
         same = [self.seeded(self.probes[0], np.array([1, 2], dtype=np.uint32)) for _ in range(2)]
         for (name, one), (_, other) in zip(*(_tensors(module).items() for module in same), strict=True):
             if not torch.equal(one, other):
@@ -269,29 +264,23 @@ class TorchModel(Model):
     def inputs(self, values: Array) -> Any:
         if not self.tokens:
             return self.library.array(values)
-        whole = values.astype(np.int64)
-        if (whole != values).any():
-            raise InputError("x has entries that are not whole, expected integers since tokens=True")
-        return torch.as_tensor(whole, device=self.library.device)
+        return torch.as_tensor(whole(values), device=self.library.device)
 
     def given(self, parameters: Any) -> tuple[dict[str, int], dict[str, Any], Any]:
-        try:
-            n, arrays = parameters
-        except (TypeError, ValueError):
-            raise InputError(
-                f"parameters is {type(parameters).__name__}, expected a pair of the width and a module, or of the "
-                f"width and a mapping from names to arrays"
-            ) from None
-        sizes = {k: int(s) for k, s in n.items()} if isinstance(n, Mapping) else dict.fromkeys(self.scale_names, int(n))
+        sizes, arrays = self.sized(parameters)
         shapes = self.shapes(sizes)
+        own = self._state(self.seeded(sizes, np.zeros(2, dtype=np.uint32)))
         if isinstance(arrays, torch.nn.Module):
-            state = self._state(arrays)
+            held = self._state(arrays)
+        elif isinstance(arrays, Mapping):
+            held = {str(name): self.library.array(np.asarray(array, dtype=float)) for name, array in arrays.items()}
         else:
-            state = self._state(self.seeded(sizes, np.zeros(2, dtype=np.uint32)))
-            state = {name: tensor for name, tensor in state.items() if name not in shapes}
-            state |= {str(name): self.library.array(np.asarray(array)) for name, array in arrays.items()}
-        rest = [name for name in _tensors(self.seeded(sizes, np.zeros(2, dtype=np.uint32))) if name not in shapes]
-        return sizes, {n: t for n, t in state.items() if n not in rest}, {n: state[n] for n in rest}
+            raise InputError(
+                f"parameters has {type(arrays).__name__} beside the width, expected a module or a mapping from names "
+                f"to arrays"
+            )
+        rest = {name: held.get(name, tensor) for name, tensor in own.items() if name not in shapes}
+        return sizes, {name: tensor for name, tensor in held.items() if name not in rest}, rest
 
     def output_shape(self, sizes: Mapping[str, int], calculus: Calculus, shape: tuple[int, ...]) -> tuple[int, ...]:
         """By the outputs of two modules, which are compared with those that the calculus gives."""
@@ -362,6 +351,8 @@ def _check_module(module: torch.nn.Module, owner: str) -> None:
     for name, parameter in trainable.items():
         if isinstance(parameter, torch.nn.parameter.UninitializedParameter):
             raise InputError(f"parameter {name!r} of {owner} has no shape yet, expected a module that is not lazy")
+        if parameter.is_complex():
+            raise InputError(f"parameter {name!r} of {owner} is complex, expected real parameters")
     for name, part in module.named_modules():
         if not part.training:
             continue

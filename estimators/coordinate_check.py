@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from estimators._points import counts_at, sizes_at
-from estimators.estimation import from_samples
+from estimators.estimation import from_draws
 from estimators.rates import fit_rate
 from estimators.sampling import Progress, draw_samples
 from estimators.scalings import Scaling, from_estimates
+from estimators.sources import Source, identify
 from estimators.statistics import Statistic
 from estimators.training.divergence import Divergence, divergence_message
 from estimators.training.observables import Observable
@@ -216,11 +217,12 @@ def coordinate_check(
                 if not all(column.any() for column in columns):
                     scalings[kind, layer, step] = None
                     continue
+                name = f"{kind} of {layer} at step {step}"
+                identity = identify(f"{name}:{quantity.fingerprint}")
                 estimates = tuple(
-                    from_samples(column, statistic, size, root, 1, False)
+                    from_draws(column, statistic, size, (Source.of(root, 0, len(column)),), 1, False, identity, None)
                     for column, size in zip(columns, sizes, strict=True)
                 )
-                name = f"{kind} of {layer} at step {step}"
                 scalings[kind, layer, step] = from_estimates(estimates, axis, name, correction, False, True)
     return CoordinateCheck(quantity.layers, recorded, n, scalings, training)
 

@@ -68,6 +68,9 @@ def test_same_bits_and_records(lazy):
         network("ntk"), [1024, 64, 256], X, y, steps=2, learning_rate=0.5, samples=100, correction=1.0, rng=0, jobs=2
     )
     assert json.dumps(again.to_dict()) == json.dumps(lazy.to_dict())
+    one, other = lazy.scaling("activation 1"), lazy.scaling("activation 2")
+    with pytest.raises(rt.InputError, match="quantity is"):
+        one.merge(other)
     lines = str(lazy).splitlines()
     assert lines[0].split() == ["layer", "step", "activations", "change"]
     assert len(lines) == 1 + 3 * 3

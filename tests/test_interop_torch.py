@@ -8,6 +8,7 @@ from interop_cases import CASES
 
 import estimators
 import randtensor as rt
+import theory_checks
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -176,6 +177,30 @@ def test_features_are_outputs_of_submodules():
     np.testing.assert_allclose(run.feature_scale[0, 0], expected[1:2], rtol=1e-12)
     with pytest.raises(rt.InputError, match="layers has 'relu', expected names of submodules among"):
         estimators.train(random_function(mlp, layers=["relu"]), X, [1.0, -1.0], n=8, observe=["feature_scale"])
+
+
+def test_one_learning_rate_for_all_is_refuted_at_large_width():
+    """What Adam adds to a second hidden layer grows like the width: 1 is refuted, which is not so for maximal updates.
+
+    The rates of those are the learning rate of the hidden matrix and of the read-out divided by the width. Seeds are
+    fixed; a true claim is refuted once in 10^4 seeds.
+    """
+    n = rt.Scale("n")
+
+    def deep(width):
+        parts = nn.Linear(2, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1)
+        nn.init.zeros_(parts[-1].weight)
+        return nn.Sequential(*parts)
+
+    f = random_function(deep, scales=n, layers=["3"])
+    maximal = {"2.weight": 32 / n, "4.weight": 32 / n}
+    verdicts = []
+    for rates, rate in (({}, 1e-3), (maximal, 1e-2)):
+        training = estimators.Training(f, X, [1.0, -1.0], optimizer="adam", learning_rate=rate, rates=rates, steps=3)
+        common = {"n": [32, 64, 128, 256], "samples": 60, "correction": 1.0}
+        (claim,) = theory_checks.coordinate_claims(training, change={"3": rt.Theta(1)}, **common)
+        verdicts.append(theory_checks.check(claim, rng=0).verdict)
+    assert verdicts == ["refuted", "consistent"]
 
 
 def in_place(self, x):

@@ -129,6 +129,42 @@ def test_tokens_and_attention():
         whole([1, 4, 4, 2])
 
 
+class Encoder(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.embed, self.read = nn.Linear(4, n), nn.Linear(n, 1)
+        self.layer = nn.TransformerEncoderLayer(n, 2, 2 * n, dropout=0.0, activation="gelu", batch_first=True)
+
+    def forward(self, x):
+        return self.read(self.layer(self.embed(x)).mean(1))
+
+
+def convolutional(n):
+    first = nn.Conv2d(1, n, 2), nn.GELU(), nn.Conv2d(n, n, 2), nn.Softplus()
+    return nn.Sequential(*first, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(n, 1))
+
+
+@pytest.mark.parametrize(
+    ("factory", "shape"),
+    [(Encoder, (3, 4)), (lambda n: Encoder(n).eval(), (3, 4)), (convolutional, (1, 4, 4))],
+    ids=["attention", "attention, eval", "convolution"],
+)
+def test_layers_of_torch_against_double_backward(factory, shape):
+    f = random_function(factory)
+    x0, x1 = np.random.default_rng(1).standard_normal((2, *shape))
+    module = f.module(4).double()
+    at = f.at((4, module))
+    H, g = at.derivative(x0, order=2), at.derivative(x1)
+    parameters = list(module.parameters())
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        direction = torch.autograd.grad(module(torch.tensor(x1)[None]).sum(), parameters)
+        slopes = torch.autograd.grad(module(torch.tensor(x0)[None]).sum(), parameters, create_graph=True)
+        along = sum((a * b).sum() for a, b in zip(slopes, direction, strict=True))
+        curved = torch.autograd.grad(along, parameters, materialize_grads=True)
+    expected = sum(float((a * b).sum()) for a, b in zip(curved, direction, strict=True))
+    np.testing.assert_allclose(rt.einsum("ab,a,b->", H, g, g).sample()[0], expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize(("batch", "decay"), [("full", 0.0), ("cyclic", 0.3)])
 def test_adam_is_that_of_torch(batch, decay):
     f = random_function(mlp)
@@ -255,6 +291,10 @@ REFUSED = {
             lambda self, x: self.last(self.first(x)) if self.first(x).sum() > 0 else self.last(-self.first(x))
         ),
         "it depends on the values of tensors in Python",
+    ),
+    "no rule": (
+        lambda n: nn.Sequential(nn.LSTM(2, n), nn.Linear(n, 1)),
+        "cannot be evaluated sample by sample: RuntimeError: Batching rule not implemented for aten::lstm.input",
     ),
     "unregistered": (Hidden, "expected every tensor that it uses to be registered as a parameter or buffer"),
     "not a tensor": (with_forward(lambda self, x: [self.first(x)]), "gives list, expected a tensor"),

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from randtensor.errors import InputError
 from randtensor.interop.calculus import Calculus
@@ -133,13 +134,16 @@ class TorchLibrary(Library):
 
     @contextmanager
     def context(self) -> Iterator[None]:
-        with _lock, torch.no_grad():
-            before = torch.get_num_threads()
+        # fused kernels of attention have no forward mode
+        with _lock, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+            threads, fused = torch.get_num_threads(), torch.backends.mha.get_fastpath_enabled()
             torch.set_num_threads(self.threads)
+            torch.backends.mha.set_fastpath_enabled(False)
             try:
                 yield
             finally:
-                torch.set_num_threads(before)
+                torch.set_num_threads(threads)
+                torch.backends.mha.set_fastpath_enabled(fused)
 
     def array(self, values: Array) -> Any:
         return torch.as_tensor(np.array(values), dtype=self.dtype, device=self.device)

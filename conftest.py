@@ -2,4 +2,4 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [f"randtensor/interop/{name}.py" for name in ("torch", "jax") if find_spec(name) is None]
+collect_ignore_glob = [f"randtensor/interop/{name}*.py" for name in ("torch", "jax") if find_spec(name) is None]

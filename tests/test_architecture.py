@@ -53,7 +53,7 @@ def test_heavy_libraries_are_imported_where_they_are_used():
 def test_libraries_of_models_are_imported_by_their_adapters_alone():
     for library in ("torch", "jax"):
         users = [path.relative_to(ROOT).as_posix() for path in MODULES if library in imported(path)]
-        assert users == [f"randtensor/interop/{library}.py"]
+        assert users and all(user.startswith(f"randtensor/interop/{library}") for user in users)
 
 
 def test_public_names_exist_and_are_documented():

@@ -165,6 +165,26 @@ def test_layers_of_torch_against_double_backward(factory, shape):
     np.testing.assert_allclose(rt.einsum("ab,a,b->", H, g, g).sample()[0], expected, rtol=1e-9)
 
 
+def test_fused_normalisations_would_be_found_wrong(monkeypatch):
+    """PyTorch's forward derivative of a layer norm is wrong when it is differentiated again: it is not passed on."""
+    from randtensor.interop import torch_modules
+
+    def normed(n):
+        return nn.Sequential(nn.Linear(2, n), nn.LayerNorm(n), nn.GroupNorm(2, n), nn.Tanh(), nn.Linear(n, 1))
+
+    def curvature():
+        f = random_function(normed)
+        H, g = f.derivative(X[0], order=2), f.derivative(X[1])
+        return rt.einsum("ab,a,b->", H, g, g).sample(8, size=2, rng=0)
+
+    assert np.isfinite(curvature()).all()
+    monkeypatch.setattr(torch_modules, "_ELEMENTARY", {})
+    with pytest.raises(
+        rt.InputError, match=r"the derivative of order 2 of normed that PyTorch finds is .* values give"
+    ):
+        curvature()
+
+
 @pytest.mark.parametrize(("batch", "decay"), [("full", 0.0), ("cyclic", 0.3)])
 def test_adam_is_that_of_torch(batch, decay):
     f = random_function(mlp)
@@ -329,8 +349,10 @@ def test_eval_mode_is_accepted():
             nn.Linear(2, n), nn.BatchNorm1d(n), nn.Dropout(0.1), nn.ReLU(inplace=True), nn.Linear(n, 1)
         ).eval()
 
-    g = random_function(model).derivative(X[0])
+    f = random_function(model)
+    H, g = f.derivative(X[0], order=2), f.derivative(X[0])
     assert (rt.einsum("a,a->", g, g).sample(8, size=2, rng=0) > 0).all()
+    assert np.isfinite(rt.einsum("ab,a,b->", H, g, g).sample(8, size=2, rng=0)).all()
 
 
 @pytest.mark.parametrize(

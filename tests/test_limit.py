@@ -230,7 +230,7 @@ def test_samples_have_the_law():
 
 def test_bad_input():
     with pytest.raises(
-        ShapeError, match=r"kernel has shape \(2, 3\), expected \(P, N\) or \(samples, P, N\) with P inputs"
+        ShapeError, match=r"kernel has shape \(2, 3\), expected \(P, N\) or \(samples, P, N\) with N at most P"
     ):
         LinearDynamics(np.ones((2, 3)), TARGETS)
     with pytest.raises(

@@ -127,7 +127,7 @@ def test_a_training_holds_all_options():
 
 
 QUANTITIES = [
-    ({"observable": "weights"}, "observe has 'weights'"),
+    ({"observable": "weights"}, "observable has 'weights'"),
     ({"step": 9}, "step is 9, expected a step from 0 to 5"),
     ({"step": []}, r"step is \[\], expected a step from 0 to 5"),
     ({"step": 1.5}, "step is 1.5, expected a step from 0 to 5"),

@@ -162,8 +162,8 @@ class Flow:
                     message, steps = solver.step(), steps + 1
                     if steps > MOST_STEPS:
                         raise InputError(
-                            f"tolerance is {self.tolerance:g}, which after {MOST_STEPS} steps of integration has led to "
-                            f"the time {solver.t:.3g} of {end:g}: expected a larger one, such as 1e-3 where gradients "
+                            f"tolerance is {self.tolerance:g}, which after {MOST_STEPS} steps of integration has led "
+                            f"to the time {solver.t:.3g} of {end:g}: expected a larger one, such as 1e-3 where gradients "
                             f"jump as those of ReLU networks do, or more and shorter steps of training"
                         )
                     if solver.status == "failed":

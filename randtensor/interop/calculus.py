@@ -35,6 +35,7 @@ class Calculus:
     def __init__(self, model: Model, output: tuple[int, ...] | None, batched: bool) -> None:
         self.model, self.output, self.batched = model, output, batched
         self._compiled: dict[Any, Callable[..., Any]] = {}
+        self._checked: set[tuple[tuple[int, ...], int]] = set()
 
     def values(self, sizes: Mapping[str, int], state: State, inputs: Array) -> Array:
         """Outputs at a stack of inputs, shape (batch, inputs, *outputs)."""
@@ -49,6 +50,7 @@ class Calculus:
 
     def closed(self, sizes: Mapping[str, int], state: State, x: Array, directions: Sequence[Any]) -> Array:
         """The derivative at ``x`` in as many directions as it has indices, shape (batch, *outputs)."""
+        self._check(x.shape, len(directions))
         with self._work():
             function = self._vectorised(
                 ("closed", len(directions)), sizes, lambda: self._along(sizes, None), (0, 0, None, 0)
@@ -59,6 +61,7 @@ class Calculus:
         self, sizes: Mapping[str, int], state: State, x: Array, directions: Sequence[Any], component: int | None
     ) -> dict[str, Any]:
         """The derivative of one output at ``x``, in directions on all of its indices but one."""
+        self._check(x.shape, len(directions) + 1)
 
         def make() -> Callable[..., Any]:
             gradient: Callable[..., Any] = self.model.library.transforms.grad(self._along(sizes, component))
@@ -67,6 +70,12 @@ class Calculus:
         with self._work():
             function = self._vectorised(("opened", len(directions), component), sizes, make, (0, 0, None, 0))
             return dict(function(*state, self.model.inputs(x[None]), list(directions)))
+
+    def _check(self, shape: tuple[int, ...], order: int) -> None:
+        """Have the model compare derivatives from the second order on with differences, once for every order."""
+        if order > 1 and (shape, order) not in self._checked:
+            self._checked.add((shape, order))
+            self.model.check_derivative(self, shape, order)
 
     def pulled_back(self, sizes: Mapping[str, int], state: State, inputs: Array, cotangent: Array) -> dict[str, Any]:
         """``sum cotangent * outputs`` differentiated by the parameters."""

@@ -159,6 +159,15 @@ class Model(ABC):
         n, held = parameters
         return resolve_sizes(self.scale_names, n), held
 
+    def check_derivative(self, calculus: Any, shape: tuple[int, ...], order: int) -> None:
+        """Compare the derivative of some order with differences of the one before, where a library may be wrong.
+
+        Raises
+        ------
+        InputError : they differ.
+        """
+        return
+
     @abstractmethod
     def output_shape(self, sizes: Mapping[str, int], calculus: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the outputs that the calculus gives for inputs of some shape, found by trial."""

@@ -27,6 +27,7 @@ from randtensor.interop.calculus import Calculus
 from randtensor.interop.dense import DenseFunction, DenseSpace
 from randtensor.interop.factories import Factory, check_output
 from randtensor.interop.library import Library, Model, check_dtype, first_line, whole
+from randtensor.interop.torch_modules import Elementary, check_module
 
 __all__ = ["TorchFunction", "random_function"]
 
@@ -214,7 +215,7 @@ class TorchModel(Model):
         with _lock:
             if key not in self._skeletons:
                 module = self.seeded(sizes, np.zeros(2, dtype=np.uint32))
-                _check_module(module, self.name)
+                check_module(module, self.name)
                 # kept, since a module that is being called with other parameters shows those
                 shapes = {name: tuple(p.shape) for name, p in module.named_parameters() if p.requires_grad}
                 self._skeletons[key] = module.to(self.library.device, self.library.dtype), shapes
@@ -238,7 +239,8 @@ class TorchModel(Model):
         module = self.skeleton(sizes)
 
         def function(parameters: dict[str, Any], rest: Any, inputs: Any) -> Any:
-            found = functional_call(module, {**parameters, **rest}, (inputs.clone(),))
+            with Elementary():
+                found = functional_call(module, {**parameters, **rest}, (inputs.clone(),))
             if not isinstance(found, torch.Tensor):
                 raise InputError(f"{self.name} gives {type(found).__name__}, expected a tensor")
             return found
@@ -289,13 +291,51 @@ class TorchModel(Model):
     def output_shape(self, sizes: Mapping[str, int], calculus: Calculus, shape: tuple[int, ...]) -> tuple[int, ...]:
         """By the outputs of two modules, which are compared with those that the calculus gives."""
         rng = np.random.default_rng(0)
-        inputs = np.zeros((2, *shape)) if self.tokens else rng.standard_normal((2, *shape))
+        inputs = self._example(rng, shape)
         seeds = rng.integers(2**32, size=(2, 2), dtype=np.uint32)
         values = calculus.values(sizes, self.start(sizes, seeds), inputs)
         for seed, found in zip(seeds, values, strict=True):
             module = self.seeded(sizes, seed).to(self.library.device, self.library.dtype)
             self._compare(module, calculus, inputs, found)
         return values.shape[2:]
+
+    def check_derivative(self, calculus: Calculus, shape: tuple[int, ...], order: int) -> None:
+        """At a few modules along random directions, in double precision on the CPU.
+
+        A kink may lie between the two points of a difference, so that one agreement is enough: what is wrong in an
+        operation is so everywhere.
+        """
+        library = TorchLibrary("float64", "cpu", 1)
+        model = TorchModel(self.factory, library, self.tokens, self._layers, self.name)
+        exact = Calculus(model, calculus.output, calculus.batched)
+        exact._checked = {(shape, k) for k in range(order + 1)}
+        rng, sizes, step = np.random.default_rng(0), self.probes[0], 1e-5
+        x = self._example(rng, shape)[0]
+        blocks, rest = model.start(sizes, rng.integers(2**32, size=(4, 2), dtype=np.uint32))
+        toward = {name: torch.from_numpy(rng.standard_normal(tuple(b.shape))) for name, b in blocks.items()}
+        lower = [
+            exact.closed(
+                sizes, ({n: b + s * toward[n] for n, b in blocks.items()}, rest), x, [toward] * (order - 1)
+            ).reshape(4, -1)[:, 0]
+            for s in (step, -step)
+        ]
+        difference = (lower[0] - lower[1]) / (2 * step)
+        scale = abs(difference) + 1e-4 * abs(lower[0])
+        component = None if self.output_shape(sizes, calculus, shape) == () else 0
+        opened = exact.opened(sizes, (blocks, rest), x, [toward] * (order - 1), component)
+        for found in (
+            exact.closed(sizes, (blocks, rest), x, [toward] * order).reshape(4, -1)[:, 0],
+            sum((opened[name] * toward[name]).reshape(4, -1).sum(1) for name in toward).numpy(),
+        ):
+            if not (abs(found - difference) <= 1e-4 * scale).any() and np.isfinite(difference).all():
+                raise InputError(
+                    f"the derivative of order {order} of {self.name} that PyTorch finds is {found[0]:.6g} where its "
+                    f"values give {difference[0]:.6g}, expected operations whose forward derivatives can be "
+                    f"differentiated again: write them in elementary ones"
+                )
+
+    def _example(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.zeros((2, *shape)) if self.tokens else rng.standard_normal((2, *shape))
 
     def _compare(self, module: torch.nn.Module, calculus: Calculus, inputs: Array, found: Array) -> None:
         tolerance = 1e-8 if self.library.dtype == torch.float64 else 1e-3
@@ -345,38 +385,3 @@ def _hooks(modules: Mapping[str, torch.nn.Module], found: dict[str, Any]) -> Ite
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _check_module(module: torch.nn.Module, owner: str) -> None:
-    """Refuse what cannot be evaluated sample by sample."""
-    trainable = {name: p for name, p in module.named_parameters() if p.requires_grad}
-    if not trainable:
-        raise InputError(f"{owner} has no parameters that require gradients, expected at least one")
-    for name, parameter in trainable.items():
-        if isinstance(parameter, torch.nn.parameter.UninitializedParameter):
-            raise InputError(f"parameter {name!r} of {owner} has no shape yet, expected a module that is not lazy")
-        if parameter.is_complex():
-            raise InputError(f"parameter {name!r} of {owner} is complex, expected real parameters")
-    for name, part in module.named_modules():
-        if not part.training:
-            continue
-        if isinstance(part, torch.nn.modules.dropout._DropoutNd) and part.p > 0:
-            raise InputError(
-                f"{name or owner!r} is {type(part).__name__} in training mode, which is random, "
-                f"expected a factory that returns module.eval()"
-            )
-        if isinstance(part, torch.nn.modules.batchnorm._NormBase) and (
-            part.track_running_stats or isinstance(part, torch.nn.modules.batchnorm._BatchNorm)
-        ):
-            raise InputError(
-                f"{name or owner!r} is {type(part).__name__} in training mode, which mixes inputs or keeps running "
-                f"statistics, expected a factory that returns module.eval()"
-            )
-    storages: dict[int, str] = {}
-    for name, parameter in trainable.items():
-        other = storages.setdefault(parameter.untyped_storage().data_ptr(), name)
-        if other != name:
-            raise InputError(
-                f"parameters {other!r} and {name!r} of {owner} share memory without being one parameter, "
-                f"expected b.weight = a.weight for weights that are tied"
-            )

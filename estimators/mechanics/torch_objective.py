@@ -8,25 +8,12 @@ from typing import Any
 import numpy as np
 
 from estimators.mechanics.objectives import ParameterLayout
+from estimators.mechanics.torch_normalization import elementary_normalization, import_torch
 from randtensor.errors import InputError, ShapeError
 
-__all__ = ["ModuleObjective", "import_torch"]
+__all__ = ["ModuleObjective"]
 
 Array = np.ndarray
-
-
-def import_torch() -> Any:
-    """PyTorch.
-
-    Raises
-    ------
-    InputError : it is not installed, with the command that installs it.
-    """
-    try:
-        import torch
-    except ImportError as error:
-        raise InputError("PyTorch is not installed, expected it here: pip install 'randtensor[torch]'") from error
-    return torch
 
 
 class ModuleObjective:
@@ -98,7 +85,7 @@ class ModuleObjective:
         PyTorch (2.13) takes the saved mean and deviation of a normalisation for constants when it differentiates a
         second backward pass, so that third derivatives come out wrong. Normalisations are written out for this one.
         """
-        with _written_out():
+        with elementary_normalization():
             return self._derivative(parameters, batch, [first, second])
 
     def _derivative(self, parameters: Array, batch: Any, vectors: list[Array]) -> Array:
@@ -144,58 +131,3 @@ def _loss_function(torch: Any, choice: Any) -> Callable[[Any, Any], Any]:
     if choice == "squared":
         return lambda outputs, targets: ((outputs - targets) ** 2).sum() / (2 * len(outputs))
     raise InputError(f"loss is {choice!r}, expected 'cross-entropy', 'squared' or a function of outputs and targets")
-
-
-def _written_out() -> Any:
-    """A context in which normalisations consist of elementary operations."""
-    torch = import_torch()
-    functional = torch.nn.functional
-
-    def normalized(x: Any, axes: Any, eps: float) -> Any:
-        centred = x - x.mean(axes, keepdim=True)
-        return centred / (centred.square().mean(axes, keepdim=True) + eps).sqrt()
-
-    def affine(x: Any, weight: Any, bias: Any, shape: Any) -> Any:
-        x = x if weight is None else x * weight.reshape(shape)
-        return x if bias is None else x + bias.reshape(shape)
-
-    def channels(x: Any) -> list[int]:
-        return [1, -1] + [1] * (x.dim() - 2)
-
-    def batch_norm(
-        x: Any, mean: Any, var: Any, weight: Any = None, bias: Any = None, training: bool = False,
-        momentum: float = 0.1, eps: float = 1e-5,
-    ) -> Any:  # fmt: skip
-        if training:
-            x = normalized(x, [axis for axis in range(x.dim()) if axis != 1], eps)
-        else:
-            x = (x - mean.reshape(channels(x))) / (var.reshape(channels(x)) + eps).sqrt()
-        return affine(x, weight, bias, channels(x))
-
-    def layer_norm(x: Any, shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-        return affine(normalized(x, list(range(-len(shape), 0)), eps), weight, bias, list(shape))
-
-    def group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-        parts = normalized(x.reshape(len(x), groups, -1), [2], eps)
-        return affine(parts.reshape(x.shape), weight, bias, channels(x))
-
-    def instance_norm(
-        x: Any, mean: Any = None, var: Any = None, weight: Any = None, bias: Any = None, own: bool = True,
-        momentum: float = 0.1, eps: float = 1e-5,
-    ) -> Any:  # fmt: skip
-        if not own:
-            return batch_norm(x, mean, var, weight, bias, False, momentum, eps)
-        return affine(normalized(x, list(range(2, x.dim())), eps), weight, bias, channels(x))
-
-    written = {
-        functional.instance_norm: instance_norm,
-        functional.batch_norm: batch_norm,
-        functional.layer_norm: layer_norm,
-        functional.group_norm: group_norm,
-    }
-
-    class WrittenOut(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
-        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            return written.get(function, function)(*args, **(kwargs or {}))
-
-    return WrittenOut()

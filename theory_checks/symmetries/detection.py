@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from estimators.mechanics import Part, Symmetry
-from estimators.mechanics.torch_objective import import_torch
+from estimators.mechanics.torch_normalization import import_torch
 from randtensor.errors import InputError
 from theory_checks.symmetries.layers import Effect, effect_of, is_shape_query, shift_axis_of
 

@@ -29,6 +29,7 @@ class ChargeRecorder:
     symmetries : what is followed; their names have to differ.
     hyperparameters : of the descent.
     parameters : before the first step, by name.
+    velocity : momentum buffer before the first step, by name; None if the first step makes it.
 
     Attributes
     ----------
@@ -53,6 +54,7 @@ class ChargeRecorder:
     symmetries: Sequence[Symmetry]
     hyperparameters: Hyperparameters
     parameters: Arrays
+    velocity: Arrays | None = None
     times: list[float] = field(init=False)
     measured: dict[str, list[Array]] = field(init=False)
     exact: dict[str, list[Array]] = field(init=False)
@@ -75,7 +77,10 @@ class ChargeRecorder:
             for s in self.symmetries
             if not self.hyperparameters.nesterov
         }
-        self.parameters = {}
+        if self.velocity is not None:
+            for symmetry in self.symmetries:
+                self._exact[symmetry.name].begin(symmetry.along(self.velocity, self.parameters))
+        self.parameters, self.velocity = {}, None
 
     def record(
         self, parameters: Arrays, gradient: Arrays, velocity: Arrays | None = None, *, learning_rate: float
@@ -173,6 +178,7 @@ def descend(
     dampening: float = 0.0,
     nesterov: bool = False,
     batches: Iterable[Any] | None = None,
+    velocity: Any = None,
 ) -> MechanicsRun:
     """Stochastic gradient descent on an objective, with the charges of its symmetries.
 
@@ -185,6 +191,7 @@ def descend(
     steps : number of steps.
     weight_decay, momentum, dampening, nesterov : see `Hyperparameters`.
     batches : one batch per step, as the objective takes them; None for all data in every step.
+    velocity : to start with, like ``start``; None lets the first gradient be the first velocity. Needs momentum.
 
     Raises
     ------
@@ -210,11 +217,15 @@ def descend(
     rates = learning_rates(learning_rate, int(steps))
     layout = objective.layout
     point = objective_vector(objective, start)
-    recorder = ChargeRecorder(symmetries, given, layout.split(point.copy())) if symmetries else None
+    memory = None if velocity is None else objective_vector(objective, velocity)
+    if memory is not None and momentum == 0:
+        raise InputError("velocity is given and momentum is 0, expected a positive momentum with it")
+    moving = None if memory is None else layout.split(memory)
+    recorder = ChargeRecorder(symmetries, given, layout.split(point), moving) if symmetries else None
     rule = Descent(rates[0] if len(rates) else 1.0, float(momentum), float(dampening), nesterov)
     drawn = iter([None] * int(steps)) if batches is None else iter(batches)
     forcing: dict[str, list[Array]] = {symmetry.name: [] for symmetry in symmetries}
-    gradients, memory = [], None
+    gradients = []
     for step, rate in enumerate(rates):
         try:
             batch = next(drawn)
@@ -228,8 +239,8 @@ def descend(
         point, memory = replace(rule, learning_rate=rate).advance(point, memory, decayed)
         if recorder is not None:
             named = layout.split(found)
-            velocity = None if memory is None else layout.split(memory)
-            recorder.record(layout.split(point), named, velocity, learning_rate=rate)
+            moving = None if memory is None else layout.split(memory)
+            recorder.record(layout.split(point), named, moving, learning_rate=rate)
             for symmetry in symmetries:
                 forcing[symmetry.name].append(symmetry.form(named, named))
     series = {"measured": {}, "exact": {}, "continuous": {}} if recorder is None else recorder.state()

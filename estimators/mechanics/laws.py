@@ -115,6 +115,10 @@ class ExactLaw:
         self.charges = np.array(self.charges, dtype=float)
         self.overlap = np.zeros_like(self.charges)
 
+    def begin(self, overlap: Array) -> None:
+        """Start from a velocity whose products with the generators are ``overlap``, and not from rest."""
+        self.overlap, self.steps = np.array(overlap, dtype=float), 1
+
     def advance(self, learning_rate: float, gradient: Arrays, velocity: Arrays | None = None) -> Array:
         """The charges after one more step.
 

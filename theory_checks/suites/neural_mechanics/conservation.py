@@ -107,8 +107,10 @@ def _deviations(run: MechanicsRun, law: str) -> list[float]:
 
 
 def _smooth(plan: Plan, rng: np.random.Generator) -> tuple[Network, Array]:
+    """A network without kinks. Its normalised weights are long, which makes the loss flat: small steps are small."""
     net = Network(*plan.data.draw(_EXAMPLES, rng), smooth=True)
-    return net, net.start(rng)
+    split, join = net.objective.layout.split, net.objective.layout.join
+    return net, join(net.symmetries[2].act(split(net.start(rng)), 2.0))
 
 
 def broken(plan: Plan) -> Iterator[Claim]:
@@ -144,24 +146,24 @@ def broken(plan: Plan) -> Iterator[Claim]:
 
     yield plan.rate(
         "M8", "change of charges in gradient flow, n steps of Runge-Kutta", scaled(flow, 24, "charges in flow"),
-        -4, [32, 64, 128, 256], 24, source=SOURCE,
+        -4, [32, 64, 128], 16, source=SOURCE,
     )  # fmt: skip
     yield plan.rate(
         "M9", "change of charges in descent to time 2, n steps", scaled(at_fixed_time, 16, "charges, fixed time"),
-        -1, [24, 48, 96, 192], 80, source=SOURCE,
+        -1, [24, 48, 96, 192], 30, source=SOURCE,
     )  # fmt: skip
     yield plan.rate(
         "M9.value", "the same less eta times the integral of Q(g) along the flow",
-        scaled(beyond_integral, 32, "charges, less the integral"), -2, [48, 96, 192, 384], 30,
+        scaled(beyond_integral, 32, "charges, less the integral"), -2, [48, 96, 192, 384], 16,
     )  # fmt: skip
     yield plan.rate(
         "M9.wrong", "change of charges in descent to time 2, as if it were conserved to second order",
-        scaled(at_fixed_time, 16, "charges, fixed time"), -1.5, [24, 48, 96, 192], 40,
+        scaled(at_fixed_time, 16, "charges, fixed time"), -1.5, [24, 48, 96, 192], 30,
         source="negative control", expect="refuted",
     )  # fmt: skip
     yield plan.rate(
         "M10", "change of charges in 10 steps, learning rate 1 / n", scaled(at_fixed_steps, 100, "charges, 10 steps"),
-        -2, [200, 400, 800, 1600], 90,
+        -2, [200, 400, 800, 1600], 40,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from theory_checks.claims import Claim, Identity
 from theory_checks.suites import SuiteOptions
 from theory_checks.suites.neural_mechanics.network import Data
 
-__all__ = ["DERIVED", "SOURCE", "Plan", "n", "sampled", "scaled"]
+__all__ = ["DERIVED", "SOURCE", "Plan", "computed", "n", "sampled", "scaled"]
 
 Array = np.ndarray
 
@@ -48,6 +48,20 @@ def scaled(problem: Callable[[np.random.Generator], Callable[[int], float]], bas
         return at(size) / at(base)
 
     return sampled(ratio, name)
+
+
+def computed(function: Callable[[int], float], name: str) -> rt.Quantity:
+    """A number that depends on the size alone, as a quantity without scatter.
+
+    >>> computed(lambda size: 1 / size, "inverse").sample(4, size=2).tolist()
+    [0.25, 0.25]
+    """
+
+    @rt.quantity(n, name=name, batch=64)
+    def quantity(size: int, batch: int, rng: np.random.Generator) -> Array:
+        return np.full(batch, function(size))
+
+    return quantity
 
 
 class Plan:

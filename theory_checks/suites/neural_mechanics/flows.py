@@ -17,7 +17,7 @@ from estimators.mechanics import (
     second_order_field,
 )
 from theory_checks.claims import Claim
-from theory_checks.suites.neural_mechanics.plan import DERIVED, SOURCE, Plan, sampled, scaled
+from theory_checks.suites.neural_mechanics.plan import DERIVED, SOURCE, Plan, computed, scaled
 
 __all__ = ["models", "momentum", "solvable", "tanh_regression"]
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from theory_checks.claims import Claim
 from theory_checks.suites import SuiteOptions
 from theory_checks.suites.neural_mechanics.conservation import broken, continuous, exact, initial
+from theory_checks.suites.neural_mechanics.counting import attention, counts, rotation
+from theory_checks.suites.neural_mechanics.equilibrium import balance, growth
 from theory_checks.suites.neural_mechanics.flows import models, momentum, solvable
 from theory_checks.suites.neural_mechanics.identities import derivative_identities, noise, wide
 from theory_checks.suites.neural_mechanics.plan import SOURCE, Plan
@@ -22,5 +24,21 @@ TITLE = "Neural mechanics: symmetries and broken conservation laws in descent"
 def claims(options: SuiteOptions) -> list[Claim]:
     """All claims of the suite."""
     plan = Plan(options)
-    parts = (derivative_identities, wide, noise, exact, broken, continuous, initial, models, momentum, solvable)
+    parts = (
+        derivative_identities,
+        wide,
+        noise,
+        exact,
+        broken,
+        continuous,
+        initial,
+        models,
+        momentum,
+        solvable,
+        balance,
+        growth,
+        counts,
+        attention,
+        rotation,
+    )
     return [claim for part in parts for claim in part(plan)]

@@ -114,7 +114,7 @@ def two_layer_fields(outputs: int, inputs: int, hidden: int, *, relu: bool = Fal
     """
     rows = outputs + inputs
     columns: Sequence[Array] = [np.diag(unit) for unit in np.eye(hidden)] if relu else [np.eye(hidden)]
-    fields = []
+    fields: list[Array] = []
     for i in range(outputs):
         for j in range(inputs):
             exchange = np.zeros((rows, rows))

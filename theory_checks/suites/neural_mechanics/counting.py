@@ -81,17 +81,17 @@ def attention(plan: Plan) -> Iterator[Claim]:
 
     def problem(rng: np.random.Generator) -> Callable[[int], float]:
         objective = _attention_head(rng.standard_normal((6, 4, 3)), rng.standard_normal((6, 4, 3)))
-        start = rng.standard_normal(objective.layout.size) * 0.5
+        start = rng.standard_normal(objective.layout.size) * 0.4
 
         def change(steps: int) -> float:
-            end = descend(objective, start, learning_rate=2.0 / steps, steps=steps).parameters
+            end = descend(objective, start, learning_rate=1.0 / steps, steps=steps).parameters
             before, after = (_balances(objective.layout.split(point)) for point in (start, end))
             return float(np.linalg.norm(after - before))
 
         return change
 
     yield plan.rate(
-        "M22", "change of Q Q^T - K K^T and V V^T - O O^T of an attention head to time 2, n steps",
+        "M22", "change of Q Q^T - K K^T and V V^T - O O^T of an attention head to time 1, n steps",
         scaled(problem, 64, "balances of attention"), -1, [96, 192, 384, 768], 24, source=MARCOTTE,
     )  # fmt: skip
 
@@ -138,7 +138,7 @@ def rotation(plan: Plan) -> Iterator[Claim]:
     shape = (2, 4, 3)  # positions and velocities of the stacked layers, 2 outputs, 2 inputs, 3 hidden units
 
     def run(steps: int, rng: np.random.Generator) -> Callable[[int], tuple[Array, Array]]:
-        target, start = rng.standard_normal((2, 2)), rng.standard_normal(shape)
+        target, start = rng.standard_normal((2, 2)), rng.standard_normal(shape) * 0.5
 
         def field(t: float, flat: Array) -> Array:
             position, velocity = flat.reshape(shape)
@@ -164,8 +164,8 @@ def rotation(plan: Plan) -> Iterator[Claim]:
         return change
 
     yield plan.rate(
-        "M23", "change of e^(tau t) (U^T U' + V^T V', antisymmetric part) in flow with momentum, n steps of Runge-Kutta",
-        scaled(problem, 96, "rotation charge"), -4, [128, 256, 512, 1024], 24,
+        "M23", "change of e^(tau t) times the antisymmetric part of U^T U' + V^T V', flow with momentum, n steps",
+        scaled(problem, 64, "rotation charge"), -4, [128, 256, 512], 30,
     )  # fmt: skip
 
     def balance(steps: int, rng: np.random.Generator) -> float:

@@ -19,7 +19,7 @@ Array = np.ndarray
 WAN = "Wan et al. 2020, arXiv 2006.08419"
 
 _ETA = 0.1
-_DIMENSION = 200
+_DIMENSION = 100
 
 
 def _angles(size: int, batch: int, momentum: float, rng: np.random.Generator) -> tuple[Array, Array, Array]:
@@ -72,7 +72,7 @@ def balance(plan: Plan) -> Iterator[Claim]:
             ident, f"mean angle per step at eta lambda = 1 / n, momentum {momentum:g}", angle(momentum),
             -0.5, [50, 100, 200], 8, statistic="mean", source=WAN,
         )  # fmt: skip
-    given = {"n": [25, 50, 100, 200], "statistic": "mean", "samples": 16}
+    given = {"n": [25, 50, 100], "statistic": "mean", "samples": 96}
     within = 0.02 if plan.quick else 0.01
     yield Claim(
         "1 - <theta, theta'> / <theta, theta> in the mean, over eta lambda: 1 / (1 + momentum)",

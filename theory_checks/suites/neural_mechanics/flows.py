@@ -140,7 +140,7 @@ def momentum(plan: Plan) -> Iterator[Claim]:
     sizes = [40, 80, 160, 320]
     yield plan.rate(
         "M15.flow", "heavy ball to time 2 in n steps, less gradient flow in rescaled time",
-        scaled(against(False), 32, "heavy ball, flow"), -1, sizes, 30, source=SOURCE,
+        scaled(against(False), 64, "heavy ball, flow"), -1, [2 * size for size in sizes], 24, source=SOURCE,
     )  # fmt: skip
     yield plan.rate(
         "M15", "heavy ball to time 2 in n steps, less flow of the modified loss with momentum",

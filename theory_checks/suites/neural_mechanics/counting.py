@@ -134,11 +134,11 @@ def _attention_head(tokens: Array, targets: Array) -> FunctionObjective:
 
 def rotation(plan: Plan) -> Iterator[Claim]:
     """Flow with momentum of a linear network: another charge is conserved, and the balance is not."""
-    friction, time = 0.5, 3.0
+    friction, time = 1.0, 2.0
     shape = (2, 4, 3)  # positions and velocities of the stacked layers, 2 outputs, 2 inputs, 3 hidden units
 
     def run(steps: int, rng: np.random.Generator) -> Callable[[int], tuple[Array, Array]]:
-        target, start = rng.standard_normal((2, 2)), rng.standard_normal(shape) * 0.5
+        target, start = rng.standard_normal((2, 2)) * 0.5, rng.standard_normal(shape) * 0.5
 
         def field(t: float, flat: Array) -> Array:
             position, velocity = flat.reshape(shape)
@@ -165,7 +165,7 @@ def rotation(plan: Plan) -> Iterator[Claim]:
 
     yield plan.rate(
         "M23", "change of e^(tau t) times the antisymmetric part of U^T U' + V^T V', flow with momentum, n steps",
-        scaled(problem, 64, "rotation charge"), -4, [128, 256, 512], 30,
+        scaled(problem, 24, "rotation charge"), -4, [32, 64, 128], 24,
     )  # fmt: skip
 
     def balance(steps: int, rng: np.random.Generator) -> float:

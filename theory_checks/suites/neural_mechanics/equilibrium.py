@@ -92,6 +92,15 @@ def balance(plan: Plan) -> Iterator[Claim]:
         **given,  # type: ignore[arg-type]
     )
 
+    @rt.quantity(n, name="angle per step against its limit", batch=8)
+    def relative(size: int, batch: int, rng: np.random.Generator) -> Array:
+        return np.asarray(_angles(size, batch, 0.9, rng)[0] * np.sqrt(1.9 * size / 2) - 1)
+
+    yield plan.identity(
+        "M18.limit", "mean angle per step over (2 eta lambda / (1 + momentum))^1/2, less 1, momentum 0.9", relative,
+        0.02, [100, 200, 400], 8, source=WAN, note="the limit has errors of order eta lambda and 1 / dimension",
+    )  # fmt: skip
+
     @rt.quantity(n, shape=(2,), name="angle and length in equilibrium", batch=4)
     def exactly(size: int, batch: int, rng: np.random.Generator) -> Array:
         angles, _, fourth = _angles(size, batch, 0.0, rng)

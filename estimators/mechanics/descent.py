@@ -30,16 +30,17 @@ class ChargeRecorder:
     hyperparameters : of the descent.
     parameters : before the first step, by name.
     velocity : momentum buffer before the first step, by name; None if the first step makes it.
+    every : keep the charges of every so many steps; the laws follow all of them.
 
     Attributes
     ----------
-    measured, exact, continuous : by symmetry, one array of shape (units,) per step and one for the start: the charges
-        of the parameters, and what `ExactLaw` and `ContinuousLaw` make of the gradients.
-    times : eta (1 - dampening) summed over the steps.
+    measured, exact, continuous : by symmetry, one array of shape (units,) per step kept, and one for the start: the
+        charges of the parameters, and what `ExactLaw` and `ContinuousLaw` make of the gradients.
+    times : eta (1 - dampening) summed over the steps, for each step kept.
 
     Raises
     ------
-    InputError : no symmetries, or two of one name.
+    InputError : no symmetries, two of one name, or ``every`` that is no positive integer.
 
     Examples
     --------
@@ -55,6 +56,7 @@ class ChargeRecorder:
     hyperparameters: Hyperparameters
     parameters: Arrays
     velocity: Arrays | None = None
+    every: int = 1
     times: list[float] = field(init=False)
     measured: dict[str, list[Array]] = field(init=False)
     exact: dict[str, list[Array]] = field(init=False)
@@ -65,11 +67,14 @@ class ChargeRecorder:
         names = [symmetry.name for symmetry in self.symmetries]
         if not names or len(set(names)) < len(names):
             raise InputError(f"symmetries have the names {names}, expected at least one, and names that differ")
-        start = {}
+        if isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 1:
+            raise InputError(f"every is {self.every!r}, expected a positive integer")
+        start, self._scales = {}, {}
         for symmetry in self.symmetries:
             symmetry.units(self.parameters)
             start[symmetry.name] = symmetry.charges(self.parameters)
-        self.times = [0.0]
+            self._scales[symmetry.name] = float(symmetry.magnitudes(self.parameters).max())
+        self.times, self._time, self._steps = [0.0], 0.0, 0
         self.measured, self.exact, self.continuous = ({n: [c] for n, c in start.items()} for _ in range(3))
         self._exact = {s.name: ExactLaw(s, self.hyperparameters, start[s.name]) for s in self.symmetries}
         self._continuous = {
@@ -94,16 +99,27 @@ class ChargeRecorder:
         velocity : the momentum buffer after the step; None without momentum.
         learning_rate : of the step.
         """
+        self._time += learning_rate * (1 - self.hyperparameters.dampening)
+        self._steps += 1
+        keep = self._steps % self.every == 0
         for symmetry in self.symmetries:
             name = symmetry.name
-            self.measured[name].append(symmetry.charges(parameters))
-            self.exact[name].append(self._exact[name].advance(learning_rate, gradient, velocity))
+            laws: list[tuple[Any, dict[str, list[Array]]]] = [(self._exact[name], self.exact)]
             if self._continuous:
-                self.continuous[name].append(self._continuous[name].advance(learning_rate, gradient, velocity))
-        self.times.append(self.times[-1] + learning_rate * (1 - self.hyperparameters.dampening))
+                laws.append((self._continuous[name], self.continuous))
+            for law, series in laws:
+                charges = law.advance(learning_rate, gradient, velocity)
+                if keep:
+                    series[name].append(charges)
+            if keep:
+                self.measured[name].append(symmetry.charges(parameters))
+        if keep:
+            self.times.append(self._time)
 
     def deviation(self, name: str, of: str = "exact") -> float:
-        """The largest distance of the measured charges from a law, relative to the largest charge.
+        """The largest distance of the measured charges from a law, relative to the terms that they are sums of.
+
+        These are taken at the start, or from the largest charge if one outgrows them.
 
         Parameters
         ----------
@@ -113,16 +129,17 @@ class ChargeRecorder:
         if of not in ("exact", "continuous") or not getattr(self, of).get(name):
             raise InputError(f"the law {of!r} of {name!r} was not followed, expected 'exact' or 'continuous'")
         measured, law = np.stack(self.measured[name]), np.stack(getattr(self, of)[name])
-        return float(np.abs(measured - law).max() / max(np.abs(measured).max(), 1e-300))
+        scale = max(self._scales[name], float(np.abs(measured).max()))
+        return float(np.abs(measured - law).max()) / scale if scale else 0.0
 
     def state(self) -> dict[str, Any]:
         """All that is on record, to be stored with a checkpoint; `restore` takes it again."""
         series = {"measured": self.measured, "exact": self.exact, "continuous": self.continuous}
         stored: dict[str, Any] = {k: {n: np.stack(v) for n, v in s.items()} for k, s in series.items()}
         stored["times"] = np.array(self.times)
-        stored["steps"] = {name: law.steps for name, law in self._exact.items()}
-        stored["overlap"] = {name: law.overlap for name, law in self._exact.items()}
-        stored["speed"] = {name: law.speed for name, law in self._continuous.items()}
+        stored["clock"] = {"time": self._time, "steps": self._steps}
+        stored["laws"] = {name: (law.charges, law.overlap, law.steps) for name, law in self._exact.items()}
+        stored["formulas"] = {name: (law.charges, law.speed) for name, law in self._continuous.items()}
         return stored
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -137,10 +154,11 @@ class ChargeRecorder:
         for key in ("measured", "exact", "continuous"):
             setattr(self, key, {name: list(values) for name, values in state[key].items()})
         self.times = [float(time) for time in state["times"]]
+        self._time, self._steps = float(state["clock"]["time"]), int(state["clock"]["steps"])
         for name, law in self._exact.items():
-            law.charges, law.overlap, law.steps = self.exact[name][-1], state["overlap"][name], state["steps"][name]
-        for name, other in self._continuous.items():
-            other.charges, other.speed = self.continuous[name][-1], state["speed"][name]
+            law.charges, law.overlap, law.steps = state["laws"][name]
+        for name, formula in self._continuous.items():
+            formula.charges, formula.speed = state["formulas"][name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +170,7 @@ class MechanicsRun:
     parameters : at the end, shape (P,).
     times, learning_rates : shape (steps + 1,) and (steps,).
     measured, exact, continuous : charges by symmetry, shape (steps + 1, units); see `ChargeRecorder`.
+    deviations : of the exact law by symmetry, see `ChargeRecorder.deviation`.
     gradients : squared lengths of the batch gradients, shape (steps,).
     forcing : Q(g) by symmetry, shape (steps, units).
     """
@@ -162,6 +181,7 @@ class MechanicsRun:
     measured: dict[str, Array]
     exact: dict[str, Array]
     continuous: dict[str, Array]
+    deviations: dict[str, float]
     gradients: Array
     forcing: dict[str, Array]
 
@@ -243,7 +263,9 @@ def descend(
             recorder.record(layout.split(point), named, moving, learning_rate=rate)
             for symmetry in symmetries:
                 forcing[symmetry.name].append(symmetry.form(named, named))
-    series = {"measured": {}, "exact": {}, "continuous": {}} if recorder is None else recorder.state()
+    series: dict[str, Any] = {"measured": {}, "exact": {}, "continuous": {}}
+    if recorder is not None:
+        series = recorder.state()
     return MechanicsRun(
         parameters=point,
         times=np.concatenate([[0.0], np.cumsum(rates)]) * (1 - dampening),
@@ -251,6 +273,7 @@ def descend(
         measured=series["measured"],
         exact=series["exact"],
         continuous=series["continuous"],
+        deviations={} if recorder is None else {name: recorder.deviation(name) for name in series["measured"]},
         gradients=np.array(gradients),
         forcing={name: np.array(values) for name, values in forcing.items()},
     )

@@ -165,6 +165,11 @@ class Symmetry:
             return self._sum((part, parameters[part.name]) for part in self.parts)
         return self.form(parameters, parameters)
 
+    def magnitudes(self, parameters: Arrays) -> Array:
+        """The charge with all terms taken as positive: what its rounding is relative to, shape (units,)."""
+        power = 1 if self.linear else 2
+        return np.asarray(sum(part.by_unit(np.abs(parameters[part.name]) ** power) for part in self.parts))
+
     def form(self, x: Arrays, y: Arrays) -> Array:
         """The signed inner product of two vectors in parameter space on every group, shape (units,)."""
         return self._sum((part, x[part.name] * y[part.name]) for part in self.parts)
@@ -201,8 +206,7 @@ class Symmetry:
         if self.linear:
             counts = [prod(np.shape(parameters[p.name])) / p.units(np.shape(parameters[p.name])) for p in self.parts]
             return np.full(self.units(parameters), np.sqrt(sum(counts)))
-        squares = sum(part.by_unit(parameters[part.name] ** 2) for part in self.parts)
-        return np.asarray(np.sqrt(squares))
+        return np.asarray(np.sqrt(self.magnitudes(parameters)))
 
     def _sum(self, terms: Iterator[tuple[Part, Array]]) -> Array:
         return np.asarray(sum(part.sign * part.by_unit(array) for part, array in terms))

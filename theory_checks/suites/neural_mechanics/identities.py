@@ -39,7 +39,7 @@ def derivative_identities(plan: Plan) -> Iterator[Claim]:
             sampled(residuals, f"identity of the {name}", shape=(4,)),
             1e-13,
             _EXAMPLES,
-            4 if k == 2 else 8,
+            3 if k == 2 else 5,
             source=SOURCE if k < 2 else DERIVED,
         )
 

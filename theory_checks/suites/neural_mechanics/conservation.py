@@ -50,7 +50,7 @@ def exact(plan: Plan) -> Iterator[Claim]:
                 f"M7.{ident}{suffix}",
                 f"charges after n steps on batches of 20, {name}{', changing learning rate' if changing else ''}",
                 sampled(deviation, f"charges against recursion, {ident}{suffix}", shape=(4,)),
-                1e-12,
+                1e-13,
                 [30, 100, 300],
                 2,
             )

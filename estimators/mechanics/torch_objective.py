@@ -69,7 +69,7 @@ class ModuleObjective:
 
     def loss(self, parameters: Array, batch: Any = None) -> float:
         """The loss on a batch."""
-        return float(self._evaluate(self._tensors(parameters), batch))
+        return float(self._evaluate(self._tensors(parameters), batch).detach())
 
     def gradient(self, parameters: Array, batch: Any = None) -> Array:
         """Its gradient, shape (P,)."""

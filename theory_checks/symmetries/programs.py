@@ -108,7 +108,7 @@ def identity_residual(
 
 
 def _over_lengths(product: Array, first: Array, second: Array) -> Array:
-    return np.asarray(np.abs(product) / np.sqrt(first * second))
+    return np.asarray(np.abs(product) / np.maximum(np.sqrt(first * second), np.finfo(float).tiny))
 
 
 def _over_terms(first: Array, second: Array) -> Array:

@@ -165,7 +165,7 @@ def rotation(plan: Plan) -> Iterator[Claim]:
 
     yield plan.rate(
         "M23", "change of e^(tau t) times the antisymmetric part of U^T U' + V^T V', flow with momentum, n steps",
-        scaled(problem, 24, "rotation charge"), -4, [32, 64, 128], 24,
+        scaled(problem, 48, "rotation charge"), -4, [64, 128, 256], 40,
     )  # fmt: skip
 
     def balance(steps: int, rng: np.random.Generator) -> float:

@@ -39,7 +39,7 @@ def vector_program():
 
 CASES = [
     (lambda: Hyperparameters(-0.1), InputError, r"weight_decay is -0.1, expected a non-negative number"),
-    (lambda: Hyperparameters(float("nan")), InputError, "weight_decay is nan, expected a finite number"),
+    (lambda: Hyperparameters(float("nan")), InputError, "weight_decay is nan, expected a non-negative number"),
     (lambda: Hyperparameters(momentum=1.0), InputError, r"momentum is 1.0, expected a number in \[0, 1\)"),
     (lambda: Hyperparameters(momentum=0.9, dampening=1.2), InputError, r"dampening is 1.2, expected .* \[0, 1\)"),
     (lambda: Hyperparameters(momentum=0.9, dampening=-0.1), InputError, r"dampening is -0.1, expected"),

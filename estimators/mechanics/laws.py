@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from estimators.mechanics.symmetries import Symmetry
+from estimators.training.rules import Descent
 from randtensor.errors import InputError
 
 __all__ = ["ContinuousLaw", "ExactLaw", "Hyperparameters"]
@@ -46,19 +47,12 @@ class Hyperparameters:
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("weight_decay", "momentum", "dampening"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
-                raise InputError(f"{name} is {value!r}, expected a finite number")
-        if self.weight_decay < 0:
-            raise InputError(f"weight_decay is {self.weight_decay!r}, expected a non-negative number")
-        for name in ("momentum", "dampening"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)!r}, expected a number in [0, 1)")
-        if self.dampening and not self.momentum:
-            raise InputError(f"dampening is {self.dampening!r} and momentum is 0, expected a positive momentum with it")
-        if self.nesterov and (self.momentum == 0 or self.dampening != 0):
-            raise InputError("nesterov is True, expected a positive momentum and no dampening with it")
+        Descent(1.0, self.momentum, self.dampening, self.nesterov)  # refuses what is wrong at any weight decay
+        decay = self.weight_decay
+        if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 <= decay < np.inf:
+            raise InputError(f"weight_decay is {decay!r}, expected a non-negative number")
+        if not 0 <= self.dampening < 1:
+            raise InputError(f"dampening is {self.dampening!r}, expected a number in [0, 1)")
 
     @property
     def mixture(self) -> tuple[float, float]:

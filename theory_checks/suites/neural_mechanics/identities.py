@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import randtensor as rt
-from estimators.mechanics import Symmetry
+from estimators.mechanics import Part, Symmetry
 from randtensor.random_function import RandomFunction
 from theory_checks.claims import Claim
 from theory_checks.suites.neural_mechanics.network import Network
@@ -103,8 +103,6 @@ def wide(plan: Plan) -> Iterator[Claim]:
     def loss(p: Any, rows: Any) -> Any:
         hidden = rt.relu(p.V @ rt.relu(p.W @ rows[0]) / n**0.5)
         return rt.square(p.a @ hidden / n**0.5 - 1.0) / 2
-
-    from estimators.mechanics import Part
 
     balance = charge_function(loss, Symmetry("rescale", (Part("W", None), Part("a", None, -1)), "layers"))
     for order in (1, 2, 3):

@@ -253,10 +253,10 @@ def descend(
             raise InputError(f"batches ended after {step} steps, expected {steps}") from None
         found = objective.gradient(point, batch)
         gradients.append(float(found @ found))
-        if not np.isfinite(gradients[-1]):
-            raise InputError(f"the descent diverged at step {step}, expected a smaller learning rate than {rate:g}")
         decayed = _Constant(found + weight_decay * point)
         point, memory = replace(rule, learning_rate=rate).advance(point, memory, decayed)
+        if not np.isfinite(point).all():
+            raise InputError(f"the descent diverged at step {step}, expected a smaller learning rate than {rate:g}")
         if recorder is not None:
             named = layout.split(found)
             moving = None if memory is None else layout.split(memory)

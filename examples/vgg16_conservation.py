@@ -237,7 +237,7 @@ def main() -> None:
                     worst = {law: max(recorder.deviation(n, law) for n in names) for law in ("exact", "continuous")}
                     print(
                         f"    {family}, {len(names)} layers: recursion off by {worst['exact']:.1e}, "
-                        f"formula by {worst['continuous']:.1e} of the largest charge",
+                        f"formula by {worst['continuous']:.1e}, relative",
                         flush=True,
                     )
     draw(records, options)
@@ -252,13 +252,13 @@ def draw(records: dict[tuple[bool, float, float], ChargeRecorder], options: argp
 
     plt.rcParams["svg.hashsalt"] = "randtensor"
     labels = {
-        "translation": r"columns of the read-out: $\sum_i w_{ij}$",
-        "rescale": r"convolutions: $\|W_{in}\|^2 - \|W_{out}\|^2$, per layer",
-        "scale": r"normalised convolutions: $\|W\|^2$, per layer",
+        "translation": r"translation: $\sum_i w_{ij}$ of six read-out columns $j$",
+        "rescale": r"rescale: $\|W_{in}\|^2 - \|W_{out}\|^2$ of each layer",
+        "scale": r"scale: $\|W\|^2$ of each normalised layer, over its start",
     }
     rates = options.learning_rate
     figure, axes = plt.subplots(len(rates), 3, figsize=(11, 3.1 * len(rates)), layout="constrained", squeeze=False)
-    for row, rate in zip(axes, rates, strict=True):
+    for number, (row, rate) in enumerate(zip(axes, rates, strict=True)):
         for panel, (family, normalized) in zip(row, PANELS.items(), strict=True):
             for k, decay in enumerate(options.weight_decay):
                 recorder = records[normalized, rate, decay]
@@ -271,7 +271,7 @@ def draw(records: dict[tuple[bool, float, float], ChargeRecorder], options: argp
                     panel.plot(recorder.times, theory, color="black", lw=0.7, ls=(0, (4, 3)))
                     if name == names[0]:
                         lines[0].set_label(rf"$\lambda = {decay:g}$")
-            panel.set_title(labels[family] if row is axes[0] else "", fontsize=9)
+            panel.set_title("" if number else labels[family], fontsize=9)
             panel.set_xlabel(r"$t = \eta \times$ step")
             panel.grid(alpha=0.25)
         row[0].set_ylabel(rf"$\eta = {rate:g}$")
@@ -281,12 +281,12 @@ def draw(records: dict[tuple[bool, float, float], ChargeRecorder], options: argp
 
 
 def _curves(series: list[np.ndarray], family: str) -> np.ndarray:
-    """The six largest column sums, or the sum over the units of a layer relative to its start."""
+    """Six column sums, the largest ones, or the sum over the units of a layer, for scale relative to its start."""
     values = np.stack(series)
     if family == "translation":
         return values[:, np.argsort(-np.abs(values[0]))[:6]]
     total = values.sum(axis=1)
-    return total / abs(total[0])
+    return total / total[0] if family == "scale" else total
 
 
 def _options() -> argparse.Namespace:

@@ -152,7 +152,7 @@ def broken(plan: Plan) -> Iterator[Claim]:
         scaled(beyond_integral, 32, "charges, less the integral"), -2, [48, 96, 192, 384], 16,
     )  # fmt: skip
     yield plan.rate(
-        "M9.wrong", "change of charges in descent to time 2, as if it were conserved to second order",
+        "M9.wrong", "the change of charges in descent to time 2, n steps, as if it were of order 3/2",
         scaled(at_fixed_time, 16, "charges, fixed time"), -1.5, [24, 48, 96, 192], 30,
         source="negative control", expect="refuted",
     )  # fmt: skip

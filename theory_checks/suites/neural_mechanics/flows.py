@@ -108,7 +108,7 @@ def models(plan: Plan) -> Iterator[Claim]:
             power, [6, 12, 24, 48], 60,
         )  # fmt: skip
     yield plan.rate(
-        "M13.wrong", "descent to time 2 in n steps, less gradient flow, as if it were better",
+        "M13.wrong", "descent to time 2 in n steps, less gradient flow, as if it were of order 3/2",
         scaled(_against(_flow), _BASE, "descent, flow, wrongly"), -1.5, _SIZES, 48,
         source="negative control", expect="refuted",
     )  # fmt: skip

@@ -2,4 +2,6 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("torch") else ["estimators/mechanics/torch_objective.py", "theory_checks/symmetries"]
+_WITH_TORCH = ["estimators/mechanics/torch_objective.py", "theory_checks/symmetries/detection.py"]
+
+collect_ignore = [] if find_spec("torch") else _WITH_TORCH

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,24 +45,25 @@ class ChargeRecorder:
     Examples
     --------
     >>> from estimators.mechanics import Part
-    >>> scale = Symmetry("scale", (Part("w"),), "w")
-    >>> w, recorder = np.array([3.0]), ChargeRecorder([scale], Hyperparameters(), {"w": np.array([3.0])})
-    >>> recorder.record({"w": w - 0.1 * 0.0}, {"w": np.zeros(1)}, learning_rate=0.1)
-    >>> recorder.deviation("w")
-    0.0
+    >>> scale = Symmetry("scale", (Part("w", None),), "w")
+    >>> w, g = np.array([3.0, 4.0]), np.array([-4.0, 3.0])  # a gradient orthogonal to the weights
+    >>> recorder = ChargeRecorder([scale], Hyperparameters(), {"w": w})
+    >>> recorder.record({"w": w - 0.1 * g}, {"w": g}, learning_rate=0.1)
+    >>> [float(series["w"][-1][0].round(9)) for series in (recorder.measured, recorder.exact)]
+    [25.25, 25.25]
     """
 
     symmetries: Sequence[Symmetry]
     hyperparameters: Hyperparameters
-    parameters: Arrays
-    velocity: Arrays | None = None
+    parameters: InitVar[Arrays]
+    velocity: InitVar[Arrays | None] = None
     every: int = 1
     times: list[float] = field(init=False)
     measured: dict[str, list[Array]] = field(init=False)
     exact: dict[str, list[Array]] = field(init=False)
     continuous: dict[str, list[Array]] = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, parameters: Arrays, velocity: Arrays | None) -> None:
         self.symmetries = tuple(self.symmetries)
         names = [symmetry.name for symmetry in self.symmetries]
         if not names or len(set(names)) < len(names):
@@ -71,9 +72,9 @@ class ChargeRecorder:
             raise InputError(f"every is {self.every!r}, expected a positive integer")
         start, self._scales = {}, {}
         for symmetry in self.symmetries:
-            symmetry.units(self.parameters)
-            start[symmetry.name] = symmetry.charges(self.parameters)
-            self._scales[symmetry.name] = float(symmetry.magnitudes(self.parameters).max())
+            symmetry.units(parameters)
+            start[symmetry.name] = symmetry.charges(parameters)
+            self._scales[symmetry.name] = float(symmetry.magnitudes(parameters).max())
         self.times, self._time, self._steps = [0.0], 0.0, 0
         self.measured, self.exact, self.continuous = ({n: [c] for n, c in start.items()} for _ in range(3))
         self._exact = {s.name: ExactLaw(s, self.hyperparameters, start[s.name]) for s in self.symmetries}
@@ -82,10 +83,9 @@ class ChargeRecorder:
             for s in self.symmetries
             if not self.hyperparameters.nesterov
         }
-        if self.velocity is not None:
+        if velocity is not None:
             for symmetry in self.symmetries:
-                self._exact[symmetry.name].begin(symmetry.along(self.velocity, self.parameters))
-        self.parameters, self.velocity = {}, None
+                self._exact[symmetry.name].begin(symmetry.along(velocity, parameters))
 
     def record(
         self, parameters: Arrays, gradient: Arrays, velocity: Arrays | None = None, *, learning_rate: float

@@ -162,6 +162,16 @@ def test_continuous_law_with_momentum_is_the_oscillator_in_closed_form(family, d
         assert float(found[0]) == pytest.approx(expected, rel=1e-9, abs=1e-11)
 
 
+def test_formulas_with_momentum_and_dampening_are_off_by_the_order_of_the_learning_rate():
+    objective, symmetry, start = sphere_regression(np.random.default_rng(0))
+    errors = []
+    for steps in (160, 320, 640):
+        given = {"weight_decay": 0.2, "momentum": 0.5, "dampening": 0.3}
+        run = descend(objective, start, [symmetry], learning_rate=4 / steps, steps=steps, **given)
+        errors.append(np.abs(run.measured["sphere"] - run.continuous["sphere"]).max())
+    assert np.allclose(np.array(errors[:-1]) / errors[1:], 2, rtol=0.02)
+
+
 def test_continuous_law_does_not_overflow():
     law = ContinuousLaw(Symmetry("scale", (Part("w"),)), Hyperparameters(1e-4, 0.9), np.array([1.0]))
     for _ in range(20_000):

@@ -218,19 +218,28 @@ def continuous(plan: Plan) -> Iterator[Claim]:
         -2, sizes, 4,
     )  # fmt: skip
 
-    def integral_formula(rng: np.random.Generator) -> Callable[[int], float]:
-        objective, symmetry, start = sphere_regression(rng)
+    def formula(**options: Any) -> Callable[[np.random.Generator], Callable[[int], float]]:
+        def problem(rng: np.random.Generator) -> Callable[[int], float]:
+            objective, symmetry, start = sphere_regression(rng)
 
-        def error(steps: int) -> float:
-            run = descend(objective, start, [symmetry], learning_rate=time / steps, steps=steps, weight_decay=decay)
-            return float(np.abs(run.measured["sphere"] - run.continuous["sphere"]).max())
+            def error(steps: int) -> float:
+                run = descend(
+                    objective, start, [symmetry], learning_rate=time / steps, steps=steps, weight_decay=decay, **options
+                )
+                return float(np.abs(run.measured["sphere"] - run.continuous["sphere"]).max())
 
-        return error
+            return error
 
-    yield plan.rate(
-        "M12", "scale: largest error of the integral formula with weight decay to time 2, n steps",
-        scaled(integral_formula, 64, "integral formula"), -1, [96, 192, 384, 768], 40, source=SOURCE,
-    )  # fmt: skip
+        return problem
+
+    for ident, name, samples, options in (
+        ("M12", "integral formula", 36, {}),
+        ("M12.momentum", "oscillator formula, momentum 0.5, dampening 0.3", 12, {"momentum": 0.5, "dampening": 0.3}),
+    ):
+        yield plan.rate(
+            ident, f"scale: largest error of the {name} with weight decay to time 2, n steps",
+            scaled(formula(**options), 64, name), -1, [96, 192, 384, 768], samples, source=SOURCE,
+        )  # fmt: skip
 
     def undecayed(steps: int, rng: np.random.Generator) -> float:
         objective, symmetry, start = sphere_regression(rng)
@@ -238,8 +247,8 @@ def continuous(plan: Plan) -> Iterator[Claim]:
         return float(np.abs(run.measured["sphere"] / run.continuous["sphere"] - 1).max())
 
     yield plan.identity(
-        "M12.exact", "the same without weight decay", sampled(undecayed, "integral formula, no decay"), 1e-12, sizes, 8,
-        source=SOURCE,
+        "M12.exact", "scale: error of the integral formula without weight decay, n steps",
+        sampled(undecayed, "integral formula, no decay"), 1e-12, sizes, 8, source=SOURCE,
     )  # fmt: skip
 
 

@@ -177,6 +177,6 @@ def solvable(plan: Plan) -> Iterator[Claim]:
     )  # fmt: skip
     yield plan.rate(
         "M17.constant", "the same plus eta^3 t / 4",
-        computed(lambda size: rotation(size) + 2.5 / size**3, "rotation, corrected"), -5, [16, 32, 64, 128], 64,
+        computed(lambda size: rotation(size) + 2.5 / size**3, "rotation, corrected"), -5, [8, 16, 32, 64, 128], 64,
         note=note,
     )  # fmt: skip

@@ -164,6 +164,19 @@ def test_units_used_in_two_places_are_followed_to_both(torch):
 
 
 @needs_torch
+def test_frozen_parameters_belong_to_no_group(torch):
+    nn = torch.nn
+    module = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 3))
+    module[0].bias.requires_grad_(False)
+    found = find_symmetries(module)
+    names = {symmetry.name for symmetry in found}
+    assert names == {"rescale of 2 and 4", "translation of 4.weight", "translation of 4.bias"}
+    objective = ModuleObjective(module, torch.randn(9, 4), torch.randint(3, (9,)))
+    assert "0.bias" not in objective.layout.shapes
+    check_identities(objective, objective.parameters, found).require(1e-12)
+
+
+@needs_torch
 def test_without_a_softmax_the_last_layer_has_no_translation(torch):
     module = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
     assert find_symmetries(module, loss="squared") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,8 +37,8 @@ def find_symmetries(module: Any, loss: Any = "cross-entropy") -> list[FoundSymme
     (translation); biases before a normalisation (translation); weights and biases before batch, instance, group or
     layer normalisation (scale); incoming and outgoing weights of units between which there are only maps with
     phi(a z) = a phi(z) for a > 0, such as ReLU, pooling and dropout (rescale), also where the incoming weights are the
-    gains of a batch normalisation. Units that are used in several places are followed to all of them. Shared
-    parameters, grouped convolutions and units that reach a sum, as in residual connections, belong to no group.
+    gains of a batch normalisation. Units that are used in several places are followed to all of them. Shared and
+    frozen parameters, grouped convolutions and units that reach a sum, as in residual connections, belong to no group.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ class _Walk:
 
     nodes: list[Any]
     modules: dict[str, Any]
-    #: names of the parameters that exactly one place of the graph uses
+    #: names of the parameters that are trained and that exactly one place of the graph uses
     own: set[str]
 
     @classmethod
@@ -132,7 +133,10 @@ class _Walk:
         own = {
             name
             for name, parameter in module.named_parameters()
-            if everywhere[id(parameter)] == 1 and calls[name.rpartition(".")[0]] == 1 and name not in direct
+            if parameter.requires_grad
+            and everywhere[id(parameter)] == 1
+            and calls[name.rpartition(".")[0]] == 1
+            and name not in direct
         }
         return cls(nodes, modules, own)
 
@@ -210,7 +214,7 @@ class _Walk:
 
     def _per_unit(self, layer: str, reach: _Reach) -> int:
         channels = self._channels(self.modules[layer])
-        return max((effect.per_unit or channels for effect in reach.forgotten), default=1)
+        return math.lcm(*(effect.per_unit or channels for effect in reach.forgotten))
 
     def _users(self, node: Any) -> list[Any]:
         return [user for user in node.users if not is_shape_query(user)]
@@ -228,23 +232,20 @@ class _Walk:
             raise InputError(f"layer {node.target!r} is a {what}, expected a linear, convolutional or batch-norm layer")
         if not self._users(node):
             raise InputError(f"the output of {node.target!r} is not used, expected layers after it")
-        spatial = not type(self.modules[node.target]).__name__.startswith("Linear")
-        pending = [(user, node, False) for user in self._users(node)]
+        spatial = type(self.modules[node.target]).__name__ != "Linear"
+        pending = [(user, False) for user in self._users(node)]
         while pending:
-            user, source, flat = pending.pop(0)
+            user, flat = pending.pop(0)
             effect = effect_of(user, self.modules)
             label = str(user.target if user.op == "call_module" else user.name)
-            inputs = [argument for argument in user.all_input_nodes if not is_shape_query(argument)]
-            # shapes that a view is given come from nodes of their own
-            tensors = [argument for argument in inputs if argument is source] or inputs
             fits = getattr(effect.layer, "num_features", getattr(effect.layer, "num_channels", channels)) == channels
-            if effect.kind == "stop" or not fits or (len(inputs) > len(tensors) and effect.kind != "flatten"):
+            if effect.kind == "stop" or not fits:
                 raise InputError(self._stopped(node.target, user, effect))
             if effect.kind == "weights":
                 entries = effect.layer.weight.shape[1]
-                if f"{label}.weight" not in self.own or entries % channels or (entries != channels and not flat):
-                    raise InputError(self._stopped(node.target, user, effect))
-                if entries != channels and not spatial:
+                # positions of a flattened image stand beside each other, channel by channel
+                alike = entries == channels or (spatial and flat and entries % channels == 0)
+                if f"{label}.weight" not in self.own or not alike:
                     raise InputError(self._stopped(node.target, user, effect))
                 reach.weights.append(Part(f"{label}.weight", 1, -1, entries // channels))
                 continue
@@ -252,7 +253,7 @@ class _Walk:
             if effect.kind == "forget":
                 reach.forgotten.append(effect)
                 continue
-            pending.extend((further, user, flat or effect.kind == "flatten") for further in self._users(user))
+            pending.extend((further, flat or effect.kind == "flatten") for further in self._users(user))
             if not self._users(user):
                 raise InputError(self._stopped(node.target, user, effect))
         return reach

@@ -13,7 +13,7 @@ __all__ = ["Effect", "effect_of", "is_shape_query", "shift_axis_of"]
 
 #: elementwise maps with phi(a z) = a phi(z) for a > 0, and maps that are linear on every channel, by name
 _HOMOGENEOUS_MODULES = (
-    "ReLU", "LeakyReLU", "PReLU", "RReLU", "Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d",
+    "ReLU", "LeakyReLU", "PReLU", "Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d",
 )  # fmt: skip
 _HOMOGENEOUS_CALLS = ("relu", "relu_", "leaky_relu", "leaky_relu_", "prelu", "dropout", "neg", "contiguous", "clone")
 _POOLS = ("MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "LPPool")

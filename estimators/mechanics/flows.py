@@ -53,6 +53,11 @@ def modified_velocity(
     It is minus the gradient of L + eta (1 + beta) / (4 (1 - beta)^2) |grad L|^2, over 1 - beta, with the weight decay
     in L: ``-(g + eta (1 + beta) / (2 (1 - beta)^2) H g) / (1 - beta)``. Descent with momentum has it if it starts with
     the velocity g / (1 - beta).
+
+    >>> from estimators.mechanics import FunctionObjective
+    >>> bowl = FunctionObjective({"x": (1,)}, lambda p, b: (p["x"] @ p["x"]) / 2, lambda p, b: {"x": p["x"]})
+    >>> modified_velocity(bowl, np.array([1.0]), 0.1).tolist()  # -(1 + eta / 2)
+    [-1.05]
     """
     eta = check_learning_rate(learning_rate)
     given = Hyperparameters(weight_decay, momentum)
@@ -65,7 +70,14 @@ def modified_velocity(
 def modified_loss_field(
     objective: Objective, learning_rate: float, *, momentum: float = 0.0, weight_decay: float = 0.0
 ) -> VectorField:
-    """The flow of `modified_velocity`: descent up to an error of second order in the learning rate."""
+    """The flow of `modified_velocity`: descent up to an error of second order in the learning rate.
+
+    >>> from estimators.mechanics import FunctionObjective, descend
+    >>> bowl = FunctionObjective({"x": (1,)}, lambda p, b: (p["x"] @ p["x"]) / 2, lambda p, b: {"x": p["x"]})
+    >>> end = integrate(modified_loss_field(bowl, 0.01), np.array([1.0]), 1.0)
+    >>> bool(abs(end - descend(bowl, [1.0], learning_rate=0.01, steps=100).parameters) < 2e-5)
+    True
+    """
     eta = check_learning_rate(learning_rate)
 
     def field(time: float, point: Array) -> Array:

@@ -72,6 +72,12 @@ def scale_group(module: Any, layer: str) -> FoundSymmetry:
     Raises
     ------
     InputError : there is none, with what stands in its way.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> scale_group(nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Tanh()), "0").eps
+    1e-05
     """
     walk = _Walk.of(module)
     reach = walk.reach(walk.node(layer))
@@ -86,6 +92,17 @@ def rescale_group(module: Any, incoming: str, outgoing: str) -> FoundSymmetry:
     Raises
     ------
     InputError : there is none, with what stands in its way: an activation that is not homogeneous, say.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> rescale_group(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)), "0", "2").parts[-1]
+    Part(name='2.weight', axis=1, sign=-1, repeat=1)
+    >>> rescale_group(nn.Sequential(nn.Linear(4, 3), nn.GELU(), nn.Linear(3, 2)), "0", "2")
+    Traceback (most recent call last):
+    ...
+    randtensor.errors.InputError: the units of '0' reach GELU (_1), expected only homogeneous activations, pooling, \
+normalisation of the batch, and linear or convolutional layers with weights of their own
     """
     walk = _Walk.of(module)
     reach = walk.reach(walk.node(incoming))

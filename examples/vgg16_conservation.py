@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import torch
 from torch import nn
 
 from estimators.mechanics import ChargeRecorder, Hyperparameters, Symmetry
+from randtensor.errors import InputError
 from theory_checks.symmetries import find_symmetries
 
 #: channels of the convolutions, and poolings
@@ -143,9 +144,12 @@ def train(
         nesterov=hyperparameters.nesterov,
     )
     recorder = ChargeRecorder(symmetries, hyperparameters, _arrays(named), every=every)
+    settings = {"hyperparameters": asdict(hyperparameters), "batch": batch, "seed": seed, "every": every}
     done, loss = 0, float("nan")
     if checkpoint is not None and checkpoint.exists():
         state = torch.load(checkpoint, weights_only=False)
+        if state["settings"] != settings:
+            raise InputError(f"checkpoint {checkpoint} is of a run with {state['settings']}, expected {settings}")
         network.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         recorder.restore(state["record"])
@@ -167,7 +171,7 @@ def train(
         if not np.isfinite(loss):
             raise SystemExit(f"training diverged at step {step}, expected a smaller learning rate than {rate(step):g}")
         if checkpoint is not None and ((step + 1) % checkpoint_every == 0 or step + 1 == steps):
-            _save(checkpoint, network, optimizer, recorder, step + 1, loss)
+            _save(checkpoint, network, optimizer, recorder, {"settings": settings, "step": step + 1, "loss": loss})
     return recorder, loss
 
 
@@ -176,18 +180,12 @@ def _arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
     return {name: tensor.detach().cpu().numpy().astype(float) for name, tensor in tensors.items()}
 
 
-def _save(path: Path, network: Any, optimizer: Any, recorder: ChargeRecorder, step: int, loss: float) -> None:
+def _save(path: Path, network: Any, optimizer: Any, recorder: ChargeRecorder, further: dict[str, Any]) -> None:
     """Write a checkpoint; an interrupted one leaves the last."""
-    state = {
-        "model": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "record": recorder.state(),
-        "step": step,
-        "loss": loss,
-    }
+    states = {"model": network.state_dict(), "optimizer": optimizer.state_dict(), "record": recorder.state()}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    torch.save(state, partial)
+    torch.save(states | further, partial)
     partial.replace(path)
 
 
@@ -252,9 +250,9 @@ def draw(records: dict[tuple[bool, float, float], ChargeRecorder], options: argp
 
     plt.rcParams["svg.hashsalt"] = "randtensor"
     labels = {
-        "translation": r"translation: $\sum_i w_{ij}$ of six read-out columns $j$",
+        "translation": r"translation: six column sums $\langle w_j, 1\rangle$ of the read-out",
         "rescale": r"rescale: $\|W_{in}\|^2 - \|W_{out}\|^2$ of each layer",
-        "scale": r"scale: $\|W\|^2$ of each normalised layer, over its start",
+        "scale": r"scale: $\|W\|^2$ of each layer, over its start",
     }
     rates = options.learning_rate
     figure, axes = plt.subplots(len(rates), 3, figsize=(11, 3.1 * len(rates)), layout="constrained", squeeze=False)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from estimators.mechanics import Hyperparameters
+from randtensor.errors import InputError
 
 pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
 
@@ -82,6 +83,8 @@ def test_a_run_goes_on_from_its_checkpoint_bit_for_bit(example, tmp_path):
             series = getattr(record, law)[symmetry.name], getattr(continued, law)[symmetry.name]
             assert np.array_equal(*map(np.stack, series))
     assert record.times == continued.times
+    with pytest.raises(InputError, match="is of a run with .*'seed': 0.* expected .*'seed': 1"):
+        run(example, 6, normalized, hyperparameters, rate, checkpoint=path, seed=1)
 
 
 def test_initial_lengths_are_those_of_the_initialisation(example):

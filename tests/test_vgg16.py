@@ -83,7 +83,7 @@ def test_a_run_goes_on_from_its_checkpoint_bit_for_bit(example, tmp_path):
             series = getattr(record, law)[symmetry.name], getattr(continued, law)[symmetry.name]
             assert np.array_equal(*map(np.stack, series))
     assert record.times == continued.times
-    with pytest.raises(InputError, match="is of a run with .*'seed': 0.* expected .*'seed': 1"):
+    with pytest.raises(InputError, match=r"is of a run with .*'seed': 0.* expected .*'seed': 1"):
         run(example, 6, normalized, hyperparameters, rate, checkpoint=path, seed=1)
 
 
@@ -97,5 +97,5 @@ def test_initial_lengths_are_those_of_the_initialisation(example):
         if isinstance(layer, torch.nn.Conv2d):
             # relative standard deviation (2 / entries)^1/2: five of them are left, in 13 layers
             spread = (2 / layer.weight.numel()) ** 0.5
-            assert float(layer.weight.square().sum()) == pytest.approx(2 * channels, rel=5 * spread)
+            assert float(layer.weight.detach().square().sum()) == pytest.approx(2 * channels, rel=5 * spread)
             channels = layer.out_channels

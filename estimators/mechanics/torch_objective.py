@@ -82,8 +82,8 @@ class ModuleObjective:
     def third_product(self, parameters: Array, first: Array, second: Array, batch: Any = None) -> Array:
         """The third derivative times two vectors, shape (P,).
 
-        PyTorch (2.13) takes the saved mean and deviation of a normalisation for constants when it differentiates a
-        second backward pass, so that third derivatives come out wrong. Normalisations are written out for this one.
+        PyTorch (2.13) gives wrong third derivatives of batch and layer normalisation, as if the saved mean and deviation
+        were constants in the second backward pass. Normalisations are written out for this one.
         """
         with elementary_normalization():
             return self._derivative(parameters, batch, [first, second])

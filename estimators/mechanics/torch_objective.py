@@ -82,8 +82,8 @@ class ModuleObjective:
     def third_product(self, parameters: Array, first: Array, second: Array, batch: Any = None) -> Array:
         """The third derivative times two vectors, shape (P,).
 
-        PyTorch (2.13) gives wrong third derivatives of batch and layer normalisation, as if the saved mean and deviation
-        were constants in the second backward pass. Normalisations are written out for this one.
+        PyTorch (2.13) gives wrong third derivatives of batch and layer normalisation, as if the saved mean and
+        deviation were constants in the second backward pass. Normalisations are written out for this one.
         """
         with elementary_normalization():
             return self._derivative(parameters, batch, [first, second])

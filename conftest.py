@@ -1,5 +1,14 @@
-"""Modules whose library is not installed hold no examples to run."""
+"""What needs a library that is not installed is not collected."""
 
 from importlib.util import find_spec
 
-collect_ignore_glob = [f"randtensor/interop/{name}*.py" for name in ("torch", "jax") if find_spec(name) is None]
+_NEEDS = {
+    "torch": [
+        "randtensor/interop/torch*.py",
+        "estimators/mechanics/torch_*.py",
+        "theory_checks/symmetries/detection.py",
+    ],
+    "jax": ["randtensor/interop/jax*.py"],
+}
+
+collect_ignore_glob = [path for library, paths in _NEEDS.items() if find_spec(library) is None for path in paths]

@@ -115,7 +115,7 @@ class _InputPairs:
             raise InputError(f"f is {f!r}, expected a network from rt.networks")
         if f.architecture is None and f.structure is None:
             raise ExactError(
-                f"f is {f!r}, expected a network from rt.networks with random weights: other programs have no known limit"
+                f"f is {f!r}, expected a network from rt.networks with random weights: others have no known limit"
             )
         first = _stack("X", X, f)
         second = first if X2 is None else _stack("X2", X2, f)

@@ -163,8 +163,8 @@ class Flow:
                     if steps > MOST_STEPS:
                         raise InputError(
                             f"tolerance is {self.tolerance:g}, which after {MOST_STEPS} steps of integration has led "
-                            f"to the time {solver.t:.3g} of {end:g}: expected a larger one, such as 1e-3 where gradients "
-                            f"jump as those of ReLU networks do, or more and shorter steps of training"
+                            f"to the time {solver.t:.3g} of {end:g}: expected a larger one, such as 1e-3 where "
+                            f"gradients jump as those of ReLU networks do, or more and shorter steps of training"
                         )
                     if solver.status == "failed":
                         raise FlowError(f"the gradient flow cannot be followed beyond time {solver.t:g}: {message}")

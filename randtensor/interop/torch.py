@@ -27,7 +27,8 @@ from randtensor.interop.calculus import Calculus
 from randtensor.interop.dense import DenseFunction, DenseSpace
 from randtensor.interop.factories import Factory, check_output
 from randtensor.interop.library import Library, Model, check_dtype, first_line, whole
-from randtensor.interop.torch_modules import Elementary, check_module
+from randtensor.interop.torch_modules import check_module
+from randtensor.interop.torch_normalization import elementary_normalization
 
 __all__ = ["TorchFunction", "random_function"]
 
@@ -239,7 +240,7 @@ class TorchModel(Model):
         module = self.skeleton(sizes)
 
         def function(parameters: dict[str, Any], rest: Any, inputs: Any) -> Any:
-            with Elementary():
+            with elementary_normalization():
                 found = functional_call(module, {**parameters, **rest}, (inputs.clone(),))
             if not isinstance(found, torch.Tensor):
                 raise InputError(f"{self.name} gives {type(found).__name__}, expected a tensor")

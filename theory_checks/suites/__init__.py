@@ -25,6 +25,7 @@ SUITES: dict[str, str] = {
     "random-tensors": "theory_checks.suites.random_tensors",
     "weak-correlations": "theory_checks.suites.weak_correlations",
     "correlation-functions": "theory_checks.suites.correlation_functions",
+    "neural-mechanics": "theory_checks.suites.neural_mechanics",
     "wide-gaussianity": "theory_checks.suites.wide_gaussianity",
 }
 

@@ -1,0 +1,50 @@
+"""Wide two-layer ReLU networks in the mean-field scaling: neurons, symmetries, risks, flows, and what they reduce to.
+
+>>> import numpy as np
+>>> from randtensor import mean_field as mf
+>>> group = mf.SymmetryGroup.reflection(2)  # f(-x1, x2) = f(x1, x2)
+>>> X = group.orbit(np.random.default_rng(0).standard_normal((20, 2)))
+>>> risk = mf.EmpiricalRisk(X, abs(X[:, 0]), symmetry=group)
+>>> start = mf.Initialization(2, symmetry=group).sample(64, rng=np.random.default_rng(1))
+>>> trained = mf.GradientDescent(risk, rate=0.1).after(start, 200)
+>>> bool(group.defect(trained, X) < 1e-13), bool(risk.loss(trained) < 0.01)
+(True, True)
+"""
+
+from randtensor.mean_field.angle import AngleRisk
+from randtensor.mean_field.dynamics import GradientDescent, GradientFlow, dissipation
+from randtensor.mean_field.gaussian import GaussianRisk, OddTarget, SubspaceNorm, Teacher, sphere_coordinate
+from randtensor.mean_field.initialization import Initialization
+from randtensor.mean_field.linear_predictor import (
+    IsotropicPredictor,
+    LinearPredictorFlow,
+    PredictorPath,
+    decay_constant,
+)
+from randtensor.mean_field.neurons import Neurons, SphericalMeasure
+from randtensor.mean_field.risks import EmpiricalRisk, Risk, velocity, wasserstein_fisher_rao
+from randtensor.mean_field.symmetry import SymmetryGroup
+
+__all__ = [
+    "AngleRisk",
+    "EmpiricalRisk",
+    "GaussianRisk",
+    "GradientDescent",
+    "GradientFlow",
+    "Initialization",
+    "IsotropicPredictor",
+    "LinearPredictorFlow",
+    "Neurons",
+    "OddTarget",
+    "PredictorPath",
+    "Risk",
+    "SphericalMeasure",
+    "SubspaceNorm",
+    "SymmetryGroup",
+    "Teacher",
+    "decay_constant",
+    "dissipation",
+    "sphere_coordinate",
+    "velocity",
+    "wasserstein_fisher_rao",
+]

@@ -13,11 +13,19 @@
 
 from randtensor.mean_field.angle import AngleRisk
 from randtensor.mean_field.dynamics import GradientDescent, GradientFlow, dissipation
-from randtensor.mean_field.gaussian import GaussianRisk, OddTarget, SubspaceNorm, Teacher, sphere_coordinate
+from randtensor.mean_field.fluctuations import influence, limiting_deviation
+from randtensor.mean_field.gaussian import (
+    GaussianRisk,
+    OddTarget,
+    SubspaceNorm,
+    Teacher,
+    sphere_coordinate,
+    uniform_directions,
+)
 from randtensor.mean_field.initialization import Initialization
 from randtensor.mean_field.linear_predictor import (
     IsotropicPredictor,
-    LinearPredictorFlow,
+    LinearPredictorRisk,
     PredictorPath,
     decay_constant,
 )
@@ -33,7 +41,7 @@ __all__ = [
     "GradientFlow",
     "Initialization",
     "IsotropicPredictor",
-    "LinearPredictorFlow",
+    "LinearPredictorRisk",
     "Neurons",
     "OddTarget",
     "PredictorPath",
@@ -44,7 +52,10 @@ __all__ = [
     "Teacher",
     "decay_constant",
     "dissipation",
+    "influence",
+    "limiting_deviation",
     "sphere_coordinate",
+    "uniform_directions",
     "velocity",
     "wasserstein_fisher_rao",
 ]

@@ -130,7 +130,7 @@ class AngleRisk:
         # With the larger side averaged in closed form, the kink is nowhere in what the rule of the other one averages.
         means = []
         for large, small in ((0, 1), (1, 0)):
-            nodes, weights = sphere_coordinate(blocks[small], 64)
+            nodes, weights = sphere_coordinate(blocks[small])
             means.append(
                 _mean_positive_part(blocks[large], sides[large][..., None], sides[small][..., None] * nodes) @ weights
             )

@@ -1,8 +1,8 @@
 """Odd targets: the dynamics of the linear predictor, closed in the second moments of the neurons.
 
 For an odd target, an input law that is symmetric, and neurons in pairs (a, b), (-a, -b), the network is the linear
-function w(t) . x. All neurons follow one linear flow a' = -b . e/2, b' = -a e/2 with e = C (w - w*), so that the matrix M of the
-means of (a, b)(a, b)^T, shape (1 + d, 1 + d), obeys
+function w(t) . x. All neurons follow one linear flow a' = -b . e/2, b' = -a e/2 with e = C (w - w*), so that the matrix
+M of the means of (a, b)(a, b)^T, shape (1 + d, 1 + d), obeys
 
     M' = K M + M K,    K = -(0, e^T; e, 0)/2,    w = M[0, 1:]/2,
 
@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.neurons import check_numbers
+from randtensor.mean_field.neurons import Neurons, check_numbers
+from randtensor.mean_field.risks import digest
 
-__all__ = ["IsotropicPredictor", "LinearPredictorFlow", "PredictorPath", "decay_constant"]
+__all__ = ["IsotropicPredictor", "LinearPredictorRisk", "PredictorPath", "decay_constant"]
 
 Array = NDArray[np.float64]
 
@@ -52,8 +53,11 @@ class PredictorPath:
         return np.asarray((self.moments[..., 0, 0, None, None] * eye + self.moments[..., 1:, 1:]) / 4)
 
 
-class LinearPredictorFlow:
-    """The flow of the linear predictor for any covariance of the inputs.
+class LinearPredictorRisk:
+    """The risk of an odd network (neurons in pairs) as of a linear predictor, Q(w) - Q(w*), for any covariance.
+
+    A risk like any other to `GradientFlow` and `GradientDescent`, at a cost linear in the width, since the field is the
+    same for all neurons, -C (w - w*)/2; and the flow of w alone, by `solve`.
 
     Parameters
     ----------
@@ -66,7 +70,7 @@ class LinearPredictorFlow:
 
     Examples
     --------
-    >>> flow = LinearPredictorFlow(np.eye(2), [2.0, 0.0])
+    >>> flow = LinearPredictorRisk(np.eye(2), [2.0, 0.0])
     >>> path = flow.solve([0.0, 1.0, 20.0])
     >>> path.w[-1].round(6).tolist(), round(float(flow.excess(path.w)[0]), 12)
     ([2.0, 0.0], 2.0)
@@ -92,6 +96,24 @@ class LinearPredictorFlow:
     def dimension(self) -> int:
         """Of the inputs."""
         return len(self.optimum)
+
+    @property
+    def fingerprint(self) -> str:
+        """Stable text that identifies the risk."""
+        return f"linear:{digest(self.covariance, self.optimum)}"
+
+    def elements(self, width: int) -> int:
+        """Numbers held at once per network."""
+        return width * self.dimension
+
+    def field(self, neurons: Neurons, at: Array | None = None) -> Array:
+        """g of `Risk`: -C (w - w*)/2 everywhere."""
+        force = (self.optimum - neurons.linear_predictor()) @ self.covariance / 2
+        return np.asarray(np.broadcast_to(force[..., None, :], (neurons.b if at is None else at).shape))
+
+    def loss(self, neurons: Neurons) -> Array:
+        """The excess of the networks' predictors."""
+        return self.excess(neurons.linear_predictor())
 
     def excess(self, w: Any) -> Array:
         """Q(w) - Q(w*) = (w - w*)^T C (w - w*)/2 of predictors of shape (..., d)."""

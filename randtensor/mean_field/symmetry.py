@@ -30,8 +30,8 @@ class SymmetryGroup:
     ----------
     matrices : orthogonal matrices, shape (order, d, d).
     signs : one sign per matrix; None for an invariant function. The pair (1, -1), "the same input, the other sign", is
-        an element like any other, although only the zero function has this symmetry: its orbits are neurons of either sign
-        at one place, with f = 0 at the start.
+        an element like any other, although only the zero function has this symmetry: its orbits are neurons of either
+        sign at one place, with f = 0 at the start.
 
     Raises
     ------

@@ -1,0 +1,165 @@
+"""Targets of the projection on H: the reduced equations, their energy, their minimiser, alignment (S19, S21 to S23)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+import randtensor as rt
+from estimators import NeuronQuantity
+from randtensor import mean_field as mf
+from theory_checks.claims import Claim, Identity
+from theory_checks.suites.two_layer_symmetries.fluctuations import D, H
+from theory_checks.suites.two_layer_symmetries.plan import DERIVED, SOURCE, Plan, k, m
+
+__all__ = ["subspace"]
+
+Array = np.ndarray
+
+
+def subspace(plan: Plan) -> Iterator[Claim]:
+    """Energy dissipation, the minimiser, alignment, and a target of two directions."""
+    yield from _dissipation(plan)
+    yield from _minimiser(plan)
+    yield from _alignment(plan)
+    yield from _two_directions(plan)
+
+
+def _dissipation(plan: Plan) -> Iterator[Claim]:
+    reduced = mf.AngleRisk(D, H)
+
+    def imbalance(factor: float, name: str) -> rt.Quantity:
+        @rt.quantity(k, name=name, batch=32)
+        def found(steps: int, batch: int, rng: np.random.Generator) -> Array:
+            angles = np.arccos(np.sqrt(rng.beta(H / 2, (D - H) / 2, (batch, 16))))
+            signs = np.tile([1.0, -1.0], 8)
+            start = reduced.neurons(angles, np.full_like(angles, 1 / 16), np.broadcast_to(signs, angles.shape))
+            flow = mf.GradientFlow(reduced, step=1 / steps)
+            middle, end = flow.trajectory(start, [1 / steps, 2 / steps])
+            slope = (reduced.loss(end) - reduced.loss(start)) * steps / 2
+            plus = mf.dissipation(reduced, middle)
+            return np.asarray(slope + factor * plus)
+
+        return found
+
+    yield Claim(
+        "dF/dt + integral of 2 G^2 + (dG/dtheta)^2 over both masses, central difference of step 1/k",
+        imbalance(1.0, "rate of the risk plus dissipation"),
+        id="S19",
+        predicted=k**-2,
+        source=DERIVED,
+        correction=1.0,
+        **plan.grid([4, 8, 16, 32], [128] * 4),
+    )
+    yield Claim(
+        "dF/dt + integral, with a factor 0.99, claimed to vanish as well",
+        imbalance(0.99, "rate of the risk plus less than the dissipation"),
+        id="S19.wrong",
+        predicted=k**-2,
+        source="negative control",
+        expect="refuted",
+        correction=1.0,
+        **plan.grid([4, 8, 16, 32, 64], [64] * 5),
+    )
+
+
+def _minimiser(plan: Plan) -> Iterator[Claim]:
+    def distance(mass: float, name: str) -> rt.Quantity:
+        @rt.quantity(name=name, batch=16)
+        def found(batch: int, rng: np.random.Generator) -> Array:
+            gaps = []
+            for _ in range(batch):
+                d = int(rng.integers(2, 60))
+                risk = mf.AngleRisk(d, int(rng.integers(1, d)), degree=1)
+                angles = rng.uniform(0.0, np.pi / 2, 20)
+                minimiser = risk.neurons([0.0], [mass * risk.mass], [1.0])
+                gaps.append(float(np.abs(risk.output(minimiser, angles) - np.cos(angles)).max()))
+            return np.array(gaps)
+
+        return found
+
+    yield Claim(
+        "output of the mass alpha at the angle 0 less |p_H x|, at unit inputs of any angle",
+        distance(1.0, "distance of the minimiser"),
+        id="S21",
+        predicted=Identity(1e-12),
+        source=SOURCE,
+        samples=plan.counts([96])[0],
+        note="random dimensions of inputs, up to 60, and of H",
+    )
+    yield Claim(
+        "output of the mass 1.01 alpha at the angle 0 less |p_H x|, claimed to vanish",
+        distance(1.01, "distance of another mass"),
+        id="S21.wrong",
+        predicted=Identity(1e-12),
+        source="negative control",
+        expect="refuted",
+        samples=32,
+    )
+
+
+def _alignment(plan: Plan) -> Iterator[Claim]:
+    times = (0.0, 1.0, 2.0, 3.0, 4.0)
+
+    def turning(flip: float, name: str) -> NeuronQuantity:
+        def violation(*states: mf.Neurons) -> Array:
+            plus, minus = np.swapaxes([state.alignment(H) for state in states], 0, 1)
+            forward = np.concatenate([-np.diff(plus, axis=0), flip * np.diff(minus, axis=0)])
+            return np.asarray(np.maximum(-forward.min(axis=0), 0.0))
+
+        flow = mf.GradientFlow(mf.GaussianRisk(mf.SubspaceNorm(D, H)), step=0.25)
+        return NeuronQuantity(m, mf.Initialization(D), violation, flow, times, name=name)
+
+    yield Claim(
+        "mean angle with H over times 0 to 4: that of positive neurons falls, that of negative ones grows",
+        turning(1.0, "angles that turn the wrong way"),
+        id="S22",
+        predicted=Identity(1e-12),
+        source=SOURCE,
+        note="a trend, of all networks drawn",
+        **plan.grid([128], [40]),
+    )
+    yield Claim(
+        "mean angle with H over times 0 to 4, claimed to fall for negative neurons, too",
+        turning(-1.0, "angles that do not all fall"),
+        id="S22.wrong",
+        predicted=Identity(1e-12),
+        source="negative control",
+        expect="refuted",
+        n=[64],
+        samples=8,
+    )
+
+
+def _two_directions(plan: Plan) -> Iterator[Claim]:
+    """|x1| + max(x2, 0) in six dimensions: reduced to the two of H and the length across."""
+    d, h, time = 6, 2, 1.0
+    a, b = np.array([3.0, 3.0, 3.0]), np.eye(3, d)
+    b[1], b[2] = -b[0], b[1]
+    whole = mf.GaussianRisk(mf.Teacher(mf.Neurons(a, b)))
+    blocks = [0] * h + [d - h]
+    reduced = mf.GaussianRisk(mf.Teacher(mf.Neurons(a, b[:, : h + 1]), blocks), blocks)
+    points, weights = mf.uniform_directions(d, h, 8)
+    size = np.sqrt(np.tile(weights / 2, 2) * 2 * len(weights))
+    signs = np.repeat([1.0, -1.0], len(weights))
+    start = mf.Neurons(signs * size, size[:, None] * np.tile(points, (2, 1)))
+    limit = float(reduced.loss(mf.GradientFlow(reduced, step=0.25).after(start, time)))
+    excess = NeuronQuantity(
+        m,
+        mf.Initialization(d, symmetry=mf.SymmetryGroup.balanced(d)),
+        lambda f: whole.loss(f) - limit,
+        mf.GradientFlow(whole, step=0.125),
+        time,
+        name="risk above that of the reduced equations",
+    )
+    yield Claim(
+        "risk at time 1 above that of the equations reduced to (theta, z), |x1| + max(x2, 0) as target",
+        excess,
+        id="S23",
+        statistic="mean",
+        predicted=m**-1,
+        source=DERIVED,
+        correction=1.0,
+        **plan.grid([8, 16, 32, 64], [2000, 2000, 2000, 2000]),
+    )

@@ -247,8 +247,8 @@ class SubspaceNorm:
         )
 
     def field(self, at: Array) -> Array:
-        # f* = mass times the average of max(z . x, 0) over unit vectors z of H, with z . u = r |p_H u|. The average over
-        # r is twice that over r > 0, with pi - arccos q left at its odd part, arcsin q.
+        # f* = mass times the average of max(z . x, 0) over unit vectors z of H, with z . u = r |p_H u|. The average
+        # over r is twice that over r > 0, with pi - arccos q left at its odd part, arcsin q.
         lengths = np.linalg.norm(at, axis=-1, keepdims=True)
         u = at / np.where(lengths > 0, lengths, 1.0)
         within = u[..., : self.subspace]

@@ -1,8 +1,8 @@
-"""Symmetries of wide two-layer ReLU networks in training: what is exact at finite width, and the reductions of the limit.
+"""Symmetries of wide two-layer ReLU networks in training: what is exact at finite width, and what the limit reduces to.
 
-The claims of Hajjar & Chizat 2022 (arXiv 2211.08771), in the form of what can be computed: symmetries that descent keeps
-to rounding, odd targets and their linear predictor, targets of the projection on a subspace and their reduction to angles,
-with rates in the width and negative controls. Rows of one group stand in one module.
+The claims of Hajjar & Chizat 2022 (arXiv 2211.08771), in the form of what can be computed: symmetries that descent
+keeps to rounding, odd targets and their linear predictor, targets of the projection on a subspace and their reduction
+to angles, with rates in the width and negative controls. Rows of one group stand in one module.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Symmetries that descent keeps: to rounding from closed neurons and data, to m^-1/2 from independent neurons (S3-S8)."""
+"""Symmetries that descent keeps: to rounding from closed neurons, to m^-1/2 from independent ones (claims S3 to S8)."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def equivariance(plan: Plan) -> Iterator[Claim]:
         predicted=m**-0.5,
         source=DERIVED,
         correction=1.0,
-        **plan.grid([32, 128, 512, 2048], [400, 300, 200, 60]),
+        **plan.grid([32, 128, 512, 2048], [700, 500, 350, 100]),
     )
     yield Claim(
         "f(T x) - f(x) after descent: independent neurons, claimed as small as the bias 1/m",

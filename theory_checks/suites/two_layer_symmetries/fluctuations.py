@@ -177,24 +177,24 @@ def _directions(plan: Plan) -> Iterator[Claim]:
     rng = np.random.default_rng(3)
     across = rng.standard_normal((100, D - H))
     across /= np.linalg.norm(across, axis=1, keepdims=True)
-    within = np.tile(np.eye(H)[0], (len(across), 1))
-    inputs = np.concatenate([within, across], axis=1)
-    spread = NeuronQuantity(
-        m,
-        mf.Initialization(D),
-        lambda f: f(inputs).std(axis=1),
-        mf.GradientFlow(mf.GaussianRisk(mf.SubspaceNorm(D, H)), step=_STEP),
-        4.0,
-        name="spread over directions across H",
-    )
+    within = np.repeat(np.eye(H), len(across), axis=0)
+    inputs = np.concatenate([within, np.tile(across, (H, 1))], axis=1)
+
+    def deviation(f: mf.Neurons) -> Array:
+        outputs = f(inputs).reshape(-1, H, len(across))
+        return np.asarray(np.sqrt(outputs.var(axis=2).mean(axis=1)))
+
+    flow = mf.GradientFlow(mf.GaussianRisk(mf.SubspaceNorm(D, H)), step=_STEP)
+    spread = NeuronQuantity(m, mf.Initialization(D), deviation, flow, 2.0, name="spread over directions across H")
     yield Claim(
-        "spread of the output over directions across H at time 4, |p_H x| as target",
+        "spread of the output over directions across H at time 2, |p_H x| as target",
         spread,
         id="S18",
         predicted=m**-0.5,
         source=DERIVED,
         correction=1.0,
-        **plan.grid([16, 64, 256], [800, 400, 150]),
+        note="root mean square over three directions in H",
+        **plan.grid([16, 64, 256], [1500, 600, 250]),
     )
     yield Claim(
         "spread of the output over directions across H, claimed 1/m",

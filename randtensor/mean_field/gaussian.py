@@ -31,6 +31,8 @@ __all__ = ["GaussianRisk", "OddTarget", "SubspaceNorm", "Target", "Teacher", "sp
 
 Array = NDArray[np.float64]
 
+_HELD = 2**16  # pairs of neurons, for all nodes of an average that are taken at once
+
 _NODES = 48  # of the average over one block; what is left is below 1e-6 for blocks of 2, 1e-9 for larger ones
 
 
@@ -100,15 +102,18 @@ class _Averages:
         reached = np.linalg.norm(at, axis=-1, keepdims=True)
         units = at / np.where(reached > 0, reached, 1.0)
         total = np.zeros(np.broadcast_shapes(units.shape[:-2], directions.shape[:-2]) + units.shape[-2:])
-        for weight, diagonal in zip(self.weights, self.diagonals, strict=True):
-            others = directions * diagonal
-            q = units @ others.swapaxes(-1, -2)
+        pairs = max(total[..., 0].size * source.width, 1)
+        chunk = max(_HELD // pairs, 1)
+        for first in range(0, len(self.weights), chunk):
+            weights = self.weights[first : first + chunk, None, None]
+            others = directions[..., None, :, :] * self.diagonals[first : first + chunk, None, :]
+            q = units[..., None, :, :] @ others.swapaxes(-1, -2)
             # Nearby directions are one: arccos would turn the rounding of q = 1 into an angle of 1e-8.
             np.clip(q * (1 + 4e-16), -1.0, 1.0, out=q)
             sines = np.sqrt((1 - q) * (1 + q))
-            total += weight * units * (sines @ charge[..., None])
+            total += units * (weights * (sines @ charge[..., None, :, None])).sum(axis=-3)
             np.arccos(-q, out=q)
-            total += weight * (q @ (charge[..., None] * others))
+            total += (weights * (q @ (charge[..., None, :, None] * others))).sum(axis=-3)
         # A neuron without direction has none of x on its active side.
         return np.asarray(np.where(reached > 0, total, 0.0))
 

@@ -194,7 +194,7 @@ def _directions(plan: Plan) -> Iterator[Claim]:
         source=DERIVED,
         correction=1.0,
         note="root mean square over three directions in H",
-        **plan.grid([16, 64, 256], [1500, 600, 250]),
+        **plan.grid([16, 64, 256], [1200, 500, 200]),
     )
     yield Claim(
         "spread of the output over directions across H, claimed 1/m",

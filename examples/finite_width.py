@@ -46,7 +46,7 @@ def main(path: str) -> None:
             )
     left.plot(widths, 4.0 / widths, "k:", lw=1, label="slope $-1$")
     left.set_title("Bias of the mass of $\\tau^+$ (below its limit)", fontsize=10)
-    right.set_title("Its deviation; lines: linear response of the reduced equations", fontsize=10)
+    right.set_title("Its deviation; lines: linear response of the limit", fontsize=10)
     for axes in (left, right):
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")

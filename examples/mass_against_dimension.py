@@ -59,7 +59,7 @@ def draw_course(axes) -> None:
     """Masses against time: the reduced equations as lines, networks of finite width as dots."""
     d, h = COURSE
     risk = mf.AngleRisk(d, h, degree=64)
-    times = np.concatenate([np.linspace(0, 8, 81), np.geomspace(8.5, 100, 30)])
+    times = np.concatenate([[0.0], np.geomspace(0.1, 100, 121)])
     states = list(mf.GradientFlow(risk, step=0.1).trajectory(risk.uniform(40), times))
     plus, minus = np.array([state.masses() for state in states]).T
     axes.plot(times, plus, "C0-", lw=1.5, label=r"mass of $\tau^+$, reduced")
@@ -79,8 +79,8 @@ def draw_course(axes) -> None:
         masses = np.array([state.masses() for state in flow.trajectory(start, shown)])
         for column, color in ((0, "C0"), (1, "C3")):
             axes.plot(shown, masses[:, column], color + marker, ms=4, label=f"$m = {width}$" if not column else None)
-    axes.set_xscale("symlog", linthresh=1)
-    axes.set_xlim(0, 100)
+    axes.set_xscale("log")
+    axes.set_xlim(0.1, 100)
     axes.set_yscale("log")
     axes.set_xlabel("time")
     axes.set_title(f"$d = {d}$, $d_H = {h}$: $\\tau^-$ grows again, across $H$", fontsize=10)

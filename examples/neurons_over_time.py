@@ -12,7 +12,7 @@ import numpy as np
 
 from randtensor import mean_field as mf
 
-TIMES = np.concatenate([np.linspace(0, 4, 41), np.linspace(4.5, 20, 32)])
+TIMES = np.concatenate([np.linspace(0, 4, 21), np.linspace(5, 20, 11)])
 
 
 def sum_of_positive_parts(directions: list[list[float]], weights: list[float]) -> mf.Teacher:
@@ -64,10 +64,10 @@ def main(plane: str, sphere: str) -> None:
     panels[0].set_ylabel("$|a_j|\\, b_{j2}$")
     save(figure, plane)
     figure, panels = plt.subplots(
-        1, 3, figsize=(9.4, 3.5), layout="constrained", subplot_kw={"projection": "3d", "computed_zorder": False}
+        1, 3, figsize=(9.4, 3.6), layout="constrained", subplot_kw={"projection": "3d", "computed_zorder": False}
     )
     for axes, (name, target) in zip(panels, SPACE.items(), strict=True):
-        states = train(target, 200, seed=1)
+        states = train(target, 120, seed=1)
         draw_sphere(axes)
         directions = np.stack([state.b / np.linalg.norm(state.b, axis=1, keepdims=True) for state in states])
         mass = np.abs(states[-1].a) * np.linalg.norm(states[-1].b, axis=1)
@@ -75,7 +75,7 @@ def main(plane: str, sphere: str) -> None:
             mine = np.sign(states[0].a) == sign
             for path in np.moveaxis(directions[:, mine], 1, 0):
                 axes.plot(*path.T, lw=0.4, color=color, alpha=0.5)
-            axes.scatter(*directions[-1, mine].T, s=6 * mass[mine] + 1, color=color, depthshade=False)
+            axes.scatter(*directions[-1, mine].T, s=4 * mass[mine] + 1, color=color, depthshade=False)
         axes.set_title(f"target {name}", fontsize=10)
     save(figure, sphere)
 
@@ -86,7 +86,7 @@ def draw_sphere(axes) -> None:
     circle = np.stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)])
     for turn in range(3):
         axes.plot(*np.roll(circle, turn, axis=0), lw=0.6, color="0.6")
-    axes.set_box_aspect((1, 1, 1))
+    axes.set_box_aspect((1, 1, 1), zoom=1.5)
     axes.view_init(elev=24, azim=35)
     axes.set_axis_off()
     for position, name in zip(1.15 * np.eye(3), ("$x_1$", "$x_2$", "$x_3$"), strict=True):

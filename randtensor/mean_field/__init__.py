@@ -12,16 +12,10 @@
 """
 
 from randtensor.mean_field.angle import AngleRisk
+from randtensor.mean_field.averages import sphere_coordinate, uniform_directions
 from randtensor.mean_field.dynamics import GradientDescent, GradientFlow, dissipation
 from randtensor.mean_field.fluctuations import influence, limiting_deviation
-from randtensor.mean_field.gaussian import (
-    GaussianRisk,
-    OddTarget,
-    SubspaceNorm,
-    Teacher,
-    sphere_coordinate,
-    uniform_directions,
-)
+from randtensor.mean_field.gaussian import GaussianRisk
 from randtensor.mean_field.initialization import Initialization
 from randtensor.mean_field.linear_predictor import (
     IsotropicPredictor,
@@ -32,6 +26,7 @@ from randtensor.mean_field.linear_predictor import (
 from randtensor.mean_field.neurons import Neurons, SphericalMeasure
 from randtensor.mean_field.risks import EmpiricalRisk, Risk, velocity, wasserstein_fisher_rao
 from randtensor.mean_field.symmetry import SymmetryGroup
+from randtensor.mean_field.targets import OddTarget, SubspaceNorm, Teacher
 
 __all__ = [
     "AngleRisk",

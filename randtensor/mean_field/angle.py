@@ -21,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.gaussian import SubspaceNorm, sphere_coordinate
-from randtensor.mean_field.neurons import Neurons, check_numbers, check_subspace
+from randtensor.mean_field.averages import sphere_coordinate
+from randtensor.mean_field.checks import check_numbers, check_subspace
+from randtensor.mean_field.neurons import Neurons
+from randtensor.mean_field.targets import SubspaceNorm
 
 __all__ = ["AngleRisk"]
 

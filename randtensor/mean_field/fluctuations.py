@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
+from randtensor.mean_field.checks import check_numbers
 from randtensor.mean_field.dynamics import GradientFlow
-from randtensor.mean_field.neurons import Neurons, check_numbers
+from randtensor.mean_field.neurons import Neurons
 
 __all__ = ["influence", "limiting_deviation"]
 

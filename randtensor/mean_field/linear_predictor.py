@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.neurons import Neurons, check_numbers
+from randtensor.mean_field.checks import check_covariance, check_numbers
+from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.risks import digest
 
 __all__ = ["IsotropicPredictor", "LinearPredictorRisk", "PredictorPath", "decay_constant"]
@@ -77,20 +78,10 @@ class LinearPredictorRisk:
     """
 
     def __init__(self, covariance: Any, optimum: Any) -> None:
-        self.covariance, self.optimum = check_numbers("covariance", covariance), check_numbers("optimum", optimum)
-        d = self.optimum.shape[-1] if self.optimum.ndim == 1 else -1
-        if self.covariance.shape != (d, d):
-            raise ShapeError(
-                f"covariance and optimum have shapes {self.covariance.shape} and {self.optimum.shape}, "
-                "expected (d, d) and (d,)"
-            )
-        asymmetry = np.abs(self.covariance - self.covariance.T).max()
-        self.spectrum = np.linalg.eigvalsh(self.covariance)
-        if asymmetry > 1e-9 * np.abs(self.covariance).max() or self.spectrum[0] <= 0:
-            raise InputError(
-                f"covariance has the smallest eigenvalue {self.spectrum[0]:.3g}, "
-                "expected a symmetric, positive definite matrix"
-            )
+        self.optimum = check_numbers("optimum", optimum)
+        if self.optimum.ndim != 1:
+            raise ShapeError(f"optimum has shape {self.optimum.shape}, expected (d,)")
+        self.covariance, self.spectrum, _ = check_covariance(covariance, len(self.optimum))
 
     @property
     def dimension(self) -> int:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
+from randtensor.mean_field.checks import check_numbers, check_subspace
 
-__all__ = ["Neurons", "SphericalMeasure", "check_numbers", "check_subspace"]
+__all__ = ["Neurons", "SphericalMeasure"]
 
 Array = NDArray[np.float64]
 
@@ -173,37 +174,3 @@ class SphericalMeasure:
         """Balanced neurons |a_j| = |b_j| that stand for the measure."""
         size = np.sqrt(self.masses * len(self.masses))
         return Neurons(self.signs * size, self.directions * size[:, None])
-
-
-def check_numbers(name: str, values: Any) -> Array:
-    """``values`` as an array of finite numbers.
-
-    Raises
-    ------
-    InputError : anything else.
-    """
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is {values!r}, expected an array of numbers") from error
-    if not np.isfinite(array).all():
-        raise InputError(
-            f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected numbers"
-        )
-    return array
-
-
-def check_subspace(dimension: Any, subspace: Any) -> None:
-    """Refuse a subspace that is not between nothing and everything.
-
-    Raises
-    ------
-    InputError : with the two dimensions.
-    """
-    for name, value in (("dimension", dimension), ("subspace", subspace)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise InputError(f"{name} is {value!r}, expected a whole number")
-    if not 1 <= subspace < dimension:
-        raise InputError(
-            f"subspace is {subspace}, expected a dimension from 1 to {dimension - 1}, below the {dimension} of inputs"
-        )

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.neurons import Neurons, SphericalMeasure, check_numbers
+from randtensor.mean_field.checks import check_numbers
+from randtensor.mean_field.neurons import Neurons, SphericalMeasure
 from randtensor.mean_field.symmetry import SymmetryGroup
 
 __all__ = ["EmpiricalRisk", "Risk", "digest", "velocity", "wasserstein_fisher_rao"]

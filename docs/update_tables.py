@@ -17,7 +17,7 @@ def table(record: dict) -> str:
     """The results as a Markdown table, with the line that says how they were made."""
     rows = ["| id | claim | predicted | measured | sizes | verdict |", "|---|---|---|---|---|---|"]
     for result in record["results"]:
-        sizes = [next(iter(m["sizes"].values()), "") for m in result["measurements"]]
+        sizes = [size for m in result["measurements"] for size in list(m["sizes"].values())[:1]]
         verdict = result["verdict"] + (", as expected" if result["expect"] == result["verdict"] == "refuted" else "")
         cells = (
             result["id"],

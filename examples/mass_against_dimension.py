@@ -71,7 +71,8 @@ def draw_course(axes) -> None:
     )
     print(f"tau-: {minus.min():.4f} at time {times[minus.argmin()]:.2f}, {minus[-1]:.4f} at the end")
     for state, time in ((states[0], 0), (states[-1], 100)):
-        print(f"time {time}: rms angle of tau+ from 0 and of tau- from pi/2 {position(state)}")
+        distances = [round(float(distance), 4) for distance in state.position_distances(1)]
+        print(f"time {time}: rms angle of tau+ from 0 and of tau- from pi/2 {distances}")
     shown = np.array([0.5, 1, 2, 3, 5, 8, 15, 30])
     for width, marker in zip(WIDTHS, "v^x", strict=True):
         start = mf.Initialization(d).sample(width, rng=np.random.default_rng(7))
@@ -86,16 +87,6 @@ def draw_course(axes) -> None:
     axes.set_title(f"$d = {d}$, $d_H = {h}$: $\\tau^-$ grows again, across $H$", fontsize=10)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8, frameon=False, loc="center right", bbox_to_anchor=(1.0, 0.45))
-
-
-def position(state: mf.Neurons) -> list[float]:
-    """The position distances: rms angles, weighted by mass."""
-    angles, mass = state.angles(1), state.a * np.linalg.norm(state.b, axis=-1)
-    found = []
-    for sign, end in ((1, 0.0), (-1, np.pi / 2)):
-        weight = np.maximum(sign * mass, 0.0)
-        found.append(round(float(np.sqrt((weight * (angles - end) ** 2).sum() / weight.sum())), 4))
-    return found
 
 
 if __name__ == "__main__":

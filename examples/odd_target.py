@@ -63,7 +63,7 @@ def main(path: str) -> None:
     left.set_title("The linear predictor", fontsize=10)
     right.set_yscale("log")
     right.set_ylabel(r"mean of $(f_m(x) - w_m \cdot x)^2$")
-    right.set_title("What is not linear: about $1/m$, then noise of the batches", fontsize=10)
+    right.set_title("What is not linear, in one network of each width", fontsize=10)
     for axes in (left, right):
         axes.set_xlabel("time (step size times steps)")
         axes.grid(alpha=0.25)

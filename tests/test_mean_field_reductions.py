@@ -93,6 +93,10 @@ def test_a_published_run_of_the_reduction():
     assert 200 * times[hit] == pytest.approx(670, abs=40)
     assert minus[hit] == pytest.approx(0.05, abs=2e-3)
     assert risk.mass == pytest.approx(5.333, abs=1e-3)
+    # position distances 1.2 of the positive and 0.42 of the negative neurons at the start, and both fall
+    start, end = ([float(distance) for distance in state.position_distances(1)] for state in (states[0], states[-1]))
+    assert start == pytest.approx([1.2, 0.42], abs=0.03)
+    assert end[0] < start[0] and end[1] < start[1]
 
 
 @pytest.mark.parametrize("h, plus, minus", [(5, 5.478, 0.063), (20, 11.139, 0.026), (33, 14.353, 0.017)])

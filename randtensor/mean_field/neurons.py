@@ -104,15 +104,25 @@ class Neurons:
         InputError : a network without neurons of one of the signs; a subspace that is none.
         """
         angles = self.angles(subspace)
-        mass = self.a * np.linalg.norm(self.b, axis=-1)
-        means = []
-        for sign, name in ((1, "positive"), (-1, "negative")):
-            weight = np.maximum(sign * mass, 0.0)
-            total = weight.sum(axis=-1)
-            if not (total > 0).all():
-                raise InputError(f"a has no {name} entry in one of the networks, expected neurons of either sign")
-            means.append(np.asarray((weight * angles).sum(axis=-1) / total))
-        return means[0], means[1]
+        return self._weighted_mean(1, angles), self._weighted_mean(-1, angles)
+
+    def position_distances(self, subspace: int) -> tuple[Array, Array]:
+        """Rms angle of the neurons with a > 0 from H and of those with a < 0 from its complement, weighted by mass.
+
+        The distances of their positions from where they align (arXiv 2211.08771); errors as for `alignment`.
+        """
+        angles = self.angles(subspace)
+        squares = self._weighted_mean(1, angles**2), self._weighted_mean(-1, (np.pi / 2 - angles) ** 2)
+        return np.sqrt(squares[0]), np.sqrt(squares[1])
+
+    def _weighted_mean(self, sign: int, values: Array) -> Array:
+        """Over the neurons of one sign, weighted by mass."""
+        weight = np.maximum(sign * self.a * np.linalg.norm(self.b, axis=-1), 0.0)
+        total = weight.sum(axis=-1)
+        if not (total > 0).all():
+            name = "positive" if sign > 0 else "negative"
+            raise InputError(f"a has no {name} entry in one of the networks, expected neurons of either sign")
+        return np.asarray((weight * values).sum(axis=-1) / total)
 
     def second_moments(self) -> Array:
         """The means of (a, b)(a, b)^T over the neurons, shape (..., 1 + d, 1 + d)."""

@@ -78,7 +78,7 @@ def fluctuations(plan: Plan) -> Iterator[Claim]:
         predicted=m**-1,
         source=DERIVED,
         correction=1.0,
-        **plan.grid([4, 16, 64], [6000, 4000, 3500]),
+        **plan.grid([8, 32, 128], [3000, 2500, 1800]),
     )
     yield Claim(
         "positive mass at time 2 below its limit: bias claimed to be as large as fluctuations",
@@ -89,7 +89,7 @@ def fluctuations(plan: Plan) -> Iterator[Claim]:
         source="negative control",
         expect="refuted",
         correction=1.0,
-        **plan.grid([4, 16, 64], [1500, 1000, 600]),
+        **plan.grid([8, 32, 128], [600, 600, 400]),
     )
     free = _masses(1.0, False, "positive mass")
     yield Claim(

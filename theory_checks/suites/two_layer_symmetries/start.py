@@ -19,15 +19,14 @@ _D = 5
 
 def start(plan: Plan) -> Iterator[Claim]:
     """Outputs, the odd part, the linear predictor and the angle with H, before training."""
-    x = np.arange(1.0, 1 + _D)[None] / 3
-    power = float((x**2).sum())
+    x = np.ones((1, _D))
     outputs = NeuronQuantity(m, mf.Initialization(_D), lambda f: f(x)[:, 0] ** 2, name="squared output")
     yield Claim(
-        "squared output at the start",
+        "squared output at the start, at an input of squared length d",
         outputs,
         id="S1",
         statistic="mean",
-        predicted=Exact(power / (2 * _D) * m**-1, within=plan.within(0.05)),
+        predicted=Exact(0.5 * m**-1, within=plan.within(0.05)),
         source=DERIVED,
         **plan.grid([8, 64], [30000, 30000]),
     )

@@ -31,19 +31,19 @@ def subspace(plan: Plan) -> Iterator[Claim]:
 
 
 def _dissipation(plan: Plan) -> Iterator[Claim]:
-    reduced = mf.AngleRisk(D, H)
+    # cut off early: what is left is a kernel like any other, and the identity one of its flow
+    reduced = mf.AngleRisk(D, H, degree=32)
 
     def imbalance(factor: float, name: str) -> rt.Quantity:
-        @rt.quantity(k, name=name, batch=32)
+        @rt.quantity(k, name=name, batch=128)
         def found(steps: int, batch: int, rng: np.random.Generator) -> Array:
             angles = np.arccos(np.sqrt(rng.beta(H / 2, (D - H) / 2, (batch, 16))))
             signs = np.tile([1.0, -1.0], 8)
             start = reduced.neurons(angles, np.full_like(angles, 1 / 16), np.broadcast_to(signs, angles.shape))
             flow = mf.GradientFlow(reduced, step=1 / steps)
-            middle, end = flow.trajectory(start, [1 / steps, 2 / steps])
-            slope = (reduced.loss(end) - reduced.loss(start)) * steps / 2
-            plus = mf.dissipation(reduced, middle)
-            return np.asarray(slope + factor * plus)
+            before, now, after = flow.trajectory(start, [0.25 - 1 / steps, 0.25, 0.25 + 1 / steps])
+            slope = (reduced.loss(after) - reduced.loss(before)) * steps / 2
+            return np.asarray(slope + factor * mf.dissipation(reduced, now))
 
         return found
 
@@ -53,8 +53,8 @@ def _dissipation(plan: Plan) -> Iterator[Claim]:
         id="S19",
         predicted=k**-2,
         source=DERIVED,
-        correction=1.0,
-        **plan.grid([4, 8, 16, 32], [128] * 4),
+        correction=2.0,
+        **plan.grid([8, 16, 32, 64], [1024] * 4),
     )
     yield Claim(
         "dF/dt + integral, with a factor 0.99, claimed to vanish as well",
@@ -63,8 +63,8 @@ def _dissipation(plan: Plan) -> Iterator[Claim]:
         predicted=k**-2,
         source="negative control",
         expect="refuted",
-        correction=1.0,
-        **plan.grid([4, 8, 16, 32, 64], [64] * 5),
+        correction=2.0,
+        **plan.grid([8, 16, 32, 64], [96] * 4),
     )
 
 

@@ -39,7 +39,7 @@ def draw_sweep(axes) -> None:
         risk = mf.AngleRisk(D, h, degree=64)
         limit = mf.GradientFlow(risk, step=0.1).after(risk.uniform(40), TIME)
         whole = mf.GradientFlow(mf.GaussianRisk(mf.SubspaceNorm(D, h)), step=0.25)
-        network = whole.after(mf.Initialization(D).sample(WIDTH, rng=np.random.default_rng(h)), TIME)
+        network = whole.after(mf.Initialization(D).sample(WIDTH, rng=h), TIME)
         rows.append([risk.mass, *map(float, (*limit.masses(), *network.masses()))])
         print("dim H = {}: alpha {:.3f}, reduced {:.3f} and {:.4f}, m = 512 {:.3f} and {:.4f}".format(h, *rows[-1]))
     alpha, plus, minus, network_plus, network_minus = np.array(rows).T
@@ -75,7 +75,7 @@ def draw_course(axes) -> None:
         print(f"time {time}: rms angle of tau+ from 0 and of tau- from pi/2 {distances}")
     shown = np.array([0.5, 1, 2, 3, 5, 8, 15, 30])
     for width, marker in zip(WIDTHS, "v^x", strict=True):
-        start = mf.Initialization(d).sample(width, rng=np.random.default_rng(7))
+        start = mf.Initialization(d).sample(width, rng=7)
         flow = mf.GradientFlow(mf.GaussianRisk(mf.SubspaceNorm(d, h)), step=0.25)
         masses = np.array([state.masses() for state in flow.trajectory(start, shown)])
         for column, color in ((0, "C0"), (1, "C3")):

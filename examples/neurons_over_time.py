@@ -34,7 +34,7 @@ SPACE = {
 
 def train(target: mf.Teacher, width: int, seed: int) -> list[mf.Neurons]:
     """The flow of the population risk from independent neurons."""
-    start = mf.Initialization(target.dimension).sample(width, rng=np.random.default_rng(seed))
+    start = mf.Initialization(target.dimension).sample(width, rng=seed)
     risk = mf.GaussianRisk(target)
     states = list(mf.GradientFlow(risk, step=0.1).trajectory(start, TIMES))
     print(f"{target.dimension} inputs: risk {float(risk.loss(states[0])):.3f} -> {float(risk.loss(states[-1])):.1e}")

@@ -42,7 +42,7 @@ def main(path: str) -> None:
     predictor = mf.IsotropicPredictor(1 / D, float(np.linalg.norm(OPTIMUM)), 1 + 1 / D)
     test = np.random.default_rng(2).standard_normal((4000, D)) / D**0.5
     for number, width in enumerate(WIDTHS):
-        start = mf.Initialization(D).sample(width, rng=np.random.default_rng(42))
+        start = mf.Initialization(D).sample(width, rng=7)
         distances, curved = [], []
         for network in mf.GradientDescent(fresh_batch, RATE).trajectory(start, steps):
             w = network.linear_predictor()

@@ -107,6 +107,18 @@ def test_published_masses_against_the_dimension_of_h(h, plus, minus):
     assert float(found[1]) == pytest.approx(minus, abs=2.5e-3)
 
 
+def test_a_published_profile_across_h():
+    # d = 20, dim H = 5, f(u_H + r e_across) from r = 0 to 5: .72 -> 1.93 at time 5, 1.00 -> 1.13 at time 50
+    risk = mf.AngleRisk(20, 5, degree=48)
+    reach = np.array([0.0, 5.0])
+    flow = mf.GradientFlow(risk, step=0.125)
+    for state, published in zip(
+        flow.trajectory(risk.uniform(24), [5.0, 50.0]), ([0.72, 1.93], [1.0, 1.13]), strict=True
+    ):
+        profile = risk.output(state, np.arctan(reach)) * np.hypot(1.0, reach)
+        np.testing.assert_allclose(profile, published, rtol=0.05)
+
+
 def test_uniform_directions_integrate_polynomials():
     points, weights = mf.uniform_directions(7, 2, 20)
     assert np.allclose(np.linalg.norm(points, axis=1), 1.0)

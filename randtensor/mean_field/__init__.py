@@ -5,7 +5,7 @@
 >>> group = mf.SymmetryGroup.reflection(2)  # f(-x1, x2) = f(x1, x2)
 >>> X = group.orbit(np.random.default_rng(0).standard_normal((20, 2)))
 >>> risk = mf.EmpiricalRisk(X, abs(X[:, 0]), symmetry=group)
->>> start = mf.Initialization(2, symmetry=group).sample(64, rng=np.random.default_rng(1))
+>>> start = mf.Initialization(2, symmetry=group).sample(64, rng=1)
 >>> trained = mf.GradientDescent(risk, rate=0.1).after(start, 200)
 >>> bool(group.defect(trained, X) < 1e-13), bool(risk.loss(trained) < 0.01)
 (True, True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from randtensor.errors import InputError
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.symmetry import SymmetryGroup
+from randtensor.seeding import Seed, root_sequence
 
 __all__ = ["Initialization"]
 
@@ -55,7 +56,7 @@ class Initialization:
 
     Examples
     --------
-    >>> start = Initialization(3, symmetry=SymmetryGroup.odd(3)).sample(4, rng=np.random.default_rng(0))
+    >>> start = Initialization(3, symmetry=SymmetryGroup.odd(3)).sample(4, rng=0)
     >>> start.b.shape, float(abs(start.b.sum(axis=0)).max()), float(start.a.sum())
     ((4, 3), 0.0, 0.0)
     """
@@ -82,13 +83,21 @@ class Initialization:
         group = "" if self.symmetry is None else digest(self.symmetry.matrices, self.symmetry.signs)
         return f"{self.law}:{self.dimension}:{group}"
 
-    def sample(self, width: int, size: int | None = None, *, rng: np.random.Generator) -> Neurons:
-        """``size`` networks of ``width`` neurons each; one, without a leading axis, if it is None."""
+    def sample(self, width: int, size: int | None = None, *, rng: Seed = None) -> Neurons:
+        """``size`` networks of ``width`` neurons each; one, without a leading axis, if it is None.
+
+        Parameters
+        ----------
+        width : neurons of a network, a multiple of the order of the symmetry.
+        size : number of networks.
+        rng : integer seed, ``SeedSequence``, ``Generator`` or None.
+        """
+        generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(root_sequence(rng))
         order = 1 if self.symmetry is None else self.symmetry.order
         if width < 1 or width % order:
             raise InputError(f"width is {width}, expected a positive multiple of {order}, the order of the symmetry")
         lead = () if size is None else (size,)
-        b = _LAWS[self.law](rng, (*lead, width // order, self.dimension))
-        a = rng.choice([-1.0, 1.0], size=b.shape[:-1])
+        b = _LAWS[self.law](generator, (*lead, width // order, self.dimension))
+        a = generator.choice([-1.0, 1.0], size=b.shape[:-1])
         neurons = Neurons(a, b)
         return neurons if self.symmetry is None else self.symmetry.closure(neurons)

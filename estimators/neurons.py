@@ -26,7 +26,7 @@ class NeuronQuantity(Quantity):
     Parameters
     ----------
     width : the scale that counts the neurons.
-    start : the law of the neurons.
+    start : the law of the neurons. Quantities with the same start, drawn together, observe the same networks.
     observable : from the networks of a block (a `Neurons` with one leading axis) to an array (networks, *shape). With
         several times it is called with one `Neurons` for each.
     dynamics : `GradientDescent` or `GradientFlow`; None for networks as they start.
@@ -75,6 +75,9 @@ class NeuronQuantity(Quantity):
         dynamics = "" if self.dynamics is None else self.dynamics.fingerprint
         return f"neurons:{self.name}@{self.times}:{self.shape}:{self.start.fingerprint}:{dynamics}"
 
+    def occurrences(self) -> tuple[object, ...]:
+        return (self.start,)
+
     def block_length(self, sizes: Sizes) -> int:
         (width,) = sizes.values()
         held = width if self.dynamics is None else self.dynamics.elements(width)
@@ -82,7 +85,9 @@ class NeuronQuantity(Quantity):
 
     def evaluate(self, draw: Draw) -> Array:
         (width,) = (draw.sizes[name] for name in self.scale_names)
-        states = draw.remember(self, lambda: self._states(width, draw))
+        key = (self.start, width)
+        neurons = draw.remember(key, lambda: self.start.sample(width, draw.batch, rng=draw.generator))
+        states = draw.remember((key, self.dynamics, self.times), lambda: self._states(neurons))
         values = np.asarray(self.observable(*states), dtype=float)
         if values.shape != (draw.batch, *self.shape):
             raise ShapeError(
@@ -90,6 +95,5 @@ class NeuronQuantity(Quantity):
             )
         return values
 
-    def _states(self, width: int, draw: Draw) -> tuple[Neurons, ...]:
-        neurons = self.start.sample(width, draw.batch, rng=draw.generator)
+    def _states(self, neurons: Neurons) -> tuple[Neurons, ...]:
         return (neurons,) if self.dynamics is None else tuple(self.dynamics.trajectory(neurons, self.times))

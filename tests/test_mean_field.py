@@ -199,6 +199,18 @@ def test_descent_takes_fresh_batches_in_turn():
     assert seen == [0, 1, 2, 3, 4] and len(states) == 2
 
 
+def test_quantities_of_one_start_observe_the_same_networks():
+    m, start = rt.Scale("m"), mf.Initialization(4)
+    flow = mf.GradientFlow(RISKS["norm"], step=0.25)
+    plus, minus = (
+        estimators.NeuronQuantity(m, start, lambda f, k=k: f.masses()[k], flow, 1.0, name=f"mass {k}") for k in (0, 1)
+    )
+    w = estimators.NeuronQuantity(m, start, lambda f: f.masses()[0] - f.masses()[1], flow, 1.0, name="difference")
+    other = estimators.NeuronQuantity(m, mf.Initialization(4), w.observable, flow, 1.0, name="difference")
+    assert np.abs((plus - minus - w).sample(8, size=5, rng=0)).max() < 1e-15
+    assert np.abs((plus - minus - other).sample(8, size=5, rng=0)).min() > 1e-6
+
+
 def test_networks_have_the_same_bits_whatever_runs_beside():
     m = rt.Scale("m")
     flow = mf.GradientFlow(RISKS["norm"], step=0.25)

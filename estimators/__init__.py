@@ -15,6 +15,7 @@ from estimators.gaussianity import GaussianDistance, distance_to_gaussian
 from estimators.identification import CandidateOrder, OrderIdentification, identify_order, identify_order_of
 from estimators.kernels import nngp_kernel, tangent_kernel
 from estimators.limit import LinearDynamics, LinearRun
+from estimators.neurons import NeuronQuantity
 from estimators.power_sums import PowerSums
 from estimators.rates import RateFit, SingleFit, fit_rate
 from estimators.sampling import draw_samples
@@ -32,6 +33,7 @@ __all__ = [
     "LinearDynamics",
     "LinearRun",
     "Loss",
+    "NeuronQuantity",
     "OrderIdentification",
     "PowerSums",
     "RateFit",

@@ -86,7 +86,7 @@ from randtensor.tensors import (
 )
 
 if _TYPE_CHECKING:
-    from randtensor import exact, prediction
+    from randtensor import exact, mean_field, prediction
 
 __all__ = [
     "Activation",
@@ -140,6 +140,7 @@ __all__ = [
     "log",
     "loglog",
     "mean",
+    "mean_field",
     "networks",
     "norm",
     "o",
@@ -168,8 +169,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    """Exact rules and predictions are imported when they are first asked for: most runs only sample."""
-    if name in ("exact", "prediction"):
+    """Exact rules, predictions and mean-field networks are imported when first asked for: most runs only sample."""
+    if name in ("exact", "mean_field", "prediction"):
         from importlib import import_module
 
         return import_module(f"randtensor.{name}")

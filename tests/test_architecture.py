@@ -63,7 +63,7 @@ def test_public_names_exist_and_are_documented():
         assert inspect.getdoc(public), f"randtensor.{name} has no docstring"
 
 
-@pytest.mark.parametrize("module", [rt.networks, rt.exact, rt.revealed], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [rt.networks, rt.exact, rt.mean_field, rt.revealed], ids=lambda m: m.__name__)
 def test_public_modules_are_documented(module):
     for name in module.__all__:
         assert inspect.getdoc(getattr(module, name)), f"{module.__name__}.{name} has no docstring"

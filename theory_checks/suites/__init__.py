@@ -27,6 +27,7 @@ SUITES: dict[str, str] = {
     "correlation-functions": "theory_checks.suites.correlation_functions",
     "neural-mechanics": "theory_checks.suites.neural_mechanics",
     "wide-gaussianity": "theory_checks.suites.wide_gaussianity",
+    "two-layer-symmetries": "theory_checks.suites.two_layer_symmetries",
 }
 
 

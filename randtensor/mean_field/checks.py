@@ -1,0 +1,67 @@
+"""Checks of arguments that several modules share; each refuses with one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randtensor.errors import InputError, ShapeError
+
+__all__ = ["check_covariance", "check_numbers", "check_subspace"]
+
+Array = NDArray[np.float64]
+
+
+def check_numbers(name: str, values: Any) -> Array:
+    """``values`` as an array of finite numbers.
+
+    Raises
+    ------
+    InputError : anything else.
+    """
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} is {values!r}, expected an array of numbers") from error
+    if not np.isfinite(array).all():
+        raise InputError(
+            f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected numbers"
+        )
+    return array
+
+
+def check_subspace(dimension: Any, subspace: Any) -> None:
+    """Refuse a subspace that is not between nothing and everything.
+
+    Raises
+    ------
+    InputError : with the two dimensions.
+    """
+    for name, value in (("dimension", dimension), ("subspace", subspace)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise InputError(f"{name} is {value!r}, expected a whole number")
+    if not 1 <= subspace < dimension:
+        raise InputError(
+            f"subspace is {subspace}, expected a dimension from 1 to {dimension - 1}, below the {dimension} of inputs"
+        )
+
+
+def check_covariance(covariance: Any, dimension: int) -> tuple[Array, Array, Array]:
+    """A covariance as an array, with its eigenvalues in ascending order and its eigenvectors.
+
+    Raises
+    ------
+    ShapeError : another shape than (d, d).
+    InputError : a matrix that is not symmetric and positive definite.
+    """
+    matrix = check_numbers("covariance", covariance)
+    if matrix.shape != (dimension, dimension):
+        raise ShapeError(f"covariance has shape {matrix.shape}, expected {(dimension, dimension)}")
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    if np.abs(matrix - matrix.T).max() > 1e-9 * np.abs(matrix).max() or values[0] <= 0:
+        raise InputError(
+            f"covariance has the smallest eigenvalue {values[0]:.3g}, expected a symmetric, positive definite matrix"
+        )
+    return matrix, values, vectors

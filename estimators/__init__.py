@@ -21,7 +21,9 @@ from estimators.rates import RateFit, SingleFit, fit_rate
 from estimators.sampling import draw_samples
 from estimators.scalings import Scaling, scaling
 from estimators.statistics import Statistic, Summary, summarize
+from estimators.store import RunStore
 from estimators.training import Loss, Training, TrainingQuantity, TrainingRun, train
+from estimators.workers import Workers
 
 __all__ = [
     "CandidateOrder",
@@ -37,6 +39,7 @@ __all__ = [
     "OrderIdentification",
     "PowerSums",
     "RateFit",
+    "RunStore",
     "Scaling",
     "SingleFit",
     "Statistic",
@@ -44,6 +47,7 @@ __all__ = [
     "Training",
     "TrainingQuantity",
     "TrainingRun",
+    "Workers",
     "conditional_covariance",
     "conditional_cumulant",
     "conditional_joint_cumulant",

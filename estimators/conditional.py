@@ -20,6 +20,7 @@ from estimators.power_sums import check_samples
 from estimators.sampling import Progress, draw_samples, positive_integer
 from estimators.sources import identify
 from estimators.statistics import summarize
+from estimators.workers import Jobs
 from randtensor.errors import InputError, ShapeError
 from randtensor.programs.trace import Expression
 from randtensor.quantity import Quantity, resolve_sizes
@@ -85,7 +86,7 @@ def conditional_cumulant(
     *,
     samples: int = 1000,
     rng: Seed = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     block_size: int | None = None,
     progress: Progress | None = None,
 ) -> Cumulant:
@@ -144,7 +145,7 @@ def conditional_joint_cumulant(
     readout: str = "v",
     samples: int = 1000,
     rng: Seed = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     block_size: int | None = None,
     progress: Progress | None = None,
 ) -> Cumulant:

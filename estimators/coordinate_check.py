@@ -20,6 +20,7 @@ from estimators.training.observables import Observable
 from estimators.training.quantities import TrainingQuantity
 from estimators.training.snapshots import Snapshot
 from estimators.training.specification import Training
+from estimators.workers import Jobs
 from randtensor.errors import InputError
 from randtensor.quantity import Draw, Quantity, Sizes
 from randtensor.seeding import Seed, root_sequence
@@ -140,7 +141,7 @@ def coordinate_check(
     samples: int | Sequence[int] = 20,
     rng: Seed = None,
     correction: Any = "auto",
-    jobs: int | None = None,
+    jobs: Jobs = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> CoordinateCheck:

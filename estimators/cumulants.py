@@ -19,6 +19,7 @@ from estimators.power_sums import PowerSums, check_order, check_samples
 from estimators.sampling import Progress, describe, draw_samples, positive_integer
 from estimators.sources import identify
 from estimators.statistics import Summary, summarize
+from estimators.workers import Jobs
 from randtensor.errors import InputError
 from randtensor.quantity import Quantity, resolve_sizes
 from randtensor.seeding import Seed, root_sequence
@@ -158,7 +159,7 @@ def cumulant(
     *,
     samples: int = 1000,
     rng: Seed = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     block_size: int | None = None,
     progress: Progress | None = None,
 ) -> Cumulant:
@@ -212,7 +213,7 @@ def joint_cumulant(
     *,
     samples: int = 1000,
     rng: Seed = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     block_size: int | None = None,
     progress: Progress | None = None,
 ) -> Cumulant:

@@ -16,6 +16,7 @@ from estimators.moments import Moments
 from estimators.sampling import Progress, describe, draw_samples, positive_integer
 from estimators.sources import Source, identify, merged_sources, sources_from
 from estimators.statistics import Statistic, Summary
+from estimators.workers import Jobs
 from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Quantity, resolve_sizes
 from randtensor.seeding import Seed, root_sequence
@@ -112,7 +113,7 @@ class Estimate:
         quantity: Quantity,
         samples: int,
         *,
-        jobs: int | None = None,
+        jobs: Jobs = None,
         progress: Progress | None = None,
     ) -> Estimate:
         """This estimate with the next ``samples`` samples of its own stream.
@@ -188,7 +189,7 @@ def estimate(
     samples: int = 1000,
     rng: Seed = None,
     variance: Variance = "auto",
-    jobs: int | None = None,
+    jobs: Jobs = None,
     block_size: int | None = None,
     progress: Progress | None = None,
     keep_samples: bool = False,
@@ -206,7 +207,7 @@ def estimate(
     rng : seed; the same seed gives the same bits, whatever ``jobs`` and ``block_size``.
     variance : where the standard error of a mean comes from: "exact" (the exact variance of the quantity),
         "sampled" (the scatter of the samples), or "auto": exact where a rule gives it, else sampled.
-    jobs : worker threads; default: the number of processors.
+    jobs : number of threads (default: that of the processors), an executor, or `Workers`.
     block_size : samples per task, rounded up to whole seeded blocks.
     progress : called with (samples done, samples in all).
     keep_samples : whether the result holds the samples.

@@ -19,6 +19,7 @@ from estimators.power_sums import check_samples
 from estimators.sampling import Progress, describe, draw_samples, positive_integer
 from estimators.sources import identify
 from estimators.statistics import Summary, summarize
+from estimators.workers import Jobs
 from randtensor.errors import InputError
 from randtensor.quantity import Quantity, resolve_sizes
 from randtensor.seeding import Seed, root_sequence
@@ -202,7 +203,7 @@ def distance_to_gaussian(
     variance: float | Literal["fitted"] | None = None,
     conditional: bool = False,
     rng: Seed = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     block_size: int | None = None,
     progress: Progress | None = None,
 ) -> GaussianDistance:

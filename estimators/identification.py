@@ -20,6 +20,7 @@ from estimators._power_law import AUTO_POWERS
 from estimators.estimation import estimate
 from estimators.sampling import Progress, describe
 from estimators.statistics import Statistic
+from estimators.workers import Jobs
 from randtensor.errors import InputError, OrderError, ShapeError
 from randtensor.orders import Order, Scale
 from randtensor.quantity import Quantity
@@ -41,7 +42,7 @@ def identify_order(
     candidates: Sequence[Order | str] | None = None,
     scale: Any = None,
     level: float = 0.99,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     block_size: int | None = None,
     progress: Progress | None = None,
 ) -> OrderIdentification:

@@ -16,6 +16,7 @@ from estimators.moments import Moments
 from estimators.sampling import Progress, describe, draw_samples, positive_integer
 from estimators.sources import identify, merged_sources
 from estimators.statistics import Statistic
+from estimators.workers import Jobs
 from randtensor.errors import InputError
 from randtensor.quantity import Quantity
 
@@ -91,7 +92,7 @@ def extend_estimates(
     estimates: Sequence[Estimate],
     samples: Sequence[int],
     *,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     progress: Progress | None = None,
 ) -> tuple[Estimate, ...]:
     """Each estimate with the next samples of its first stream; see `Estimate.extend`."""

@@ -1,4 +1,4 @@
-"""Drawing many samples in parallel: whole seeded blocks, handed to threads, put back in order.
+"""Drawing many samples in parallel: whole seeded blocks, found in a store or handed to workers, put back in order.
 
 A block's bits depend on the root seed, the quantity, the sizes and the block's number (see
 `randtensor.seeding`), so the way the blocks are dealt out to workers cannot be seen in the result.
@@ -6,33 +6,23 @@ A block's bits depend on the root seed, the quantity, the sizes and the block's 
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from randtensor._blas import single_threaded_blas
-from randtensor.errors import InputError
+from estimators.store.runs import RunStore, Stream
+from estimators.workers import Jobs, Span, Workers, positive_integer
+from randtensor.errors import InputError, StoreError
 from randtensor.quantity import Quantity, Sizes
 
 __all__ = ["Progress", "draw_samples", "positive_integer"]
 
 Progress = Callable[[int, int], None]
 
-_MOST_TASKS = 4096  # per size: enough for balance and for a smooth progress bar, few enough to hold
-
-
-@dataclass(frozen=True)
-class _Task:
-    index: int  # which of the requested sizes
-    first: int  # blocks first .. last - 1
-    last: int
-    samples: int  # how many of these are wanted
+_log = logging.getLogger(__name__)
 
 
 def draw_samples(
@@ -41,7 +31,7 @@ def draw_samples(
     counts: Sequence[int],
     root: np.random.SeedSequence,
     *,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     block_size: int | None = None,
     progress: Progress | None = None,
     first: Sequence[int] | None = None,
@@ -57,7 +47,7 @@ def draw_samples(
         the end.
     counts : number of samples at each.
     root : root of the random streams.
-    jobs : worker threads; default: the number of processors.
+    jobs : number of threads (default: that of the processors), an executor, or `Workers`.
     block_size : samples per task, rounded up to whole seeded blocks.  Neither changes a bit of the result.
     progress : called with (samples done, samples in all) as tasks end, in the caller's thread.
     first : number of the first sample wanted at each size; None starts the streams at 0.
@@ -83,78 +73,68 @@ def draw_samples(
     >>> bool((many[:100] == one).all())
     True
     """
-    workers = (os.cpu_count() or 1) if jobs is None else positive_integer("jobs", jobs)
+    workers = Workers.of(jobs)
     skipped = [0] * len(counts) if first is None else list(first)
-    tasks = _tasks(quantity, sizes, counts, skipped, block_size)
+    lengths = [quantity.block_length(size) for size in sizes]
+    ends = [begin + count for begin, count in zip(skipped, counts, strict=True)]
+    blocks = [range(b // length, -(-e // length)) for b, e, length in zip(skipped, ends, lengths, strict=True)]
+    step = None if block_size is None else positive_integer("block_size", block_size)
+    parts: list[dict[int, NDArray[Any]]] = [{} for _ in sizes]
     total, done = sum(counts), 0
-    parts: dict[tuple[int, int], NDArray[Any]] = {}
-    stop = threading.Event()
 
-    def run(task: _Task) -> NDArray[Any]:
-        blocks = []
-        for block in range(task.first, task.last):
-            if stop.is_set():
-                break
-            blocks.append(quantity.sample_block(sizes[task.index], block, root))
-        return np.concatenate(blocks) if blocks else np.empty(0)
+    def add(index: int, found: Mapping[int, NDArray[Any]]) -> None:
+        nonlocal done
+        parts[index].update(found)
+        length, begin, end = lengths[index], skipped[index], ends[index]
+        done += sum(min((n + 1) * length, end) - max(n * length, begin) for n in found)
 
-    with single_threaded_blas():
-        if workers == 1 or len(tasks) == 1:
-            for task in tasks:
-                parts[task.index, task.first] = run(task)
-                done += task.samples
-                if progress is not None:
-                    progress(done, total)
-        else:
-            pool = ThreadPoolExecutor(min(workers, len(tasks)), thread_name_prefix="randtensor")
-            try:
-                running: dict[Future[NDArray[Any]], _Task] = {pool.submit(run, task): task for task in tasks}
-                pending = set(running)
-                while pending:
-                    ended, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    for future in ended:
-                        task = running[future]
-                        parts[task.index, task.first] = future.result()
-                        done += task.samples
-                    if progress is not None:
-                        progress(done, total)
-            finally:
-                # after an exception: running tasks end with their present block, the rest never starts
-                stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
+    def keep(span: Span, drawn: list[NDArray[Any]]) -> None:
+        numbered = dict(zip(range(span.first, span.last), drawn, strict=True))
+        if streams is not None:
+            streams[span.index].write(numbered)
+        add(span.index, numbered)
+
+    def tell() -> None:
+        if progress is not None:
+            progress(done, total)
+
+    streams = _streams(workers.store, quantity, sizes, root)
+    if streams is not None:
+        for index, (stream, wanted) in enumerate(zip(streams, blocks, strict=True)):
+            add(index, stream.read(wanted.start, wanted.stop))
+    order = sorted(range(len(sizes)), key=lambda i: -max(sizes[i].values(), default=1))
+    missing = [span for i in order for span in _gaps(i, blocks[i], parts[i])]
+    if done:
+        tell()
+    if missing:
+        steps = None if step is None else {i: -(-step // length) for i, length in enumerate(lengths)}
+        workers.draw(quantity, sizes, missing, root, keep, tell, steps)
     found = []
     for i, size in enumerate(sizes):
-        begin = skipped[i] % quantity.block_length(size)
-        found.append(_checked(quantity, size, _joined(parts, i)[begin : begin + counts[i]]))
+        begin, ordered = skipped[i] % lengths[i], sorted(parts[i])
+        samples = np.concatenate([parts[i].pop(number) for number in ordered])
+        found.append(_checked(quantity, size, samples[begin : begin + counts[i]]))
     return found
 
 
-def positive_integer(name: str, value: Any) -> int:
-    """``value`` as an int, or one sentence about it."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{name} is {value!r}, expected a positive integer")
-    return int(value)
+def _streams(
+    store: RunStore | None, quantity: Quantity, sizes: Sequence[Sizes], root: np.random.SeedSequence
+) -> list[Stream] | None:
+    """Where the blocks are kept; None if there is no store, or the quantity has no identity to be found again by."""
+    if store is None:
+        return None
+    try:
+        return [store.stream(quantity, size, root) for size in sizes]
+    except StoreError as error:
+        _log.warning("%s: its samples are not kept in %s", error, store.path)
+        return None
 
 
-def _tasks(
-    quantity: Quantity, sizes: Sequence[Sizes], counts: Sequence[int], skipped: Sequence[int], block_size: int | None
-) -> list[_Task]:
-    wanted = 1 if block_size is None else positive_integer("block_size", block_size)
-    tasks = []
-    for index in sorted(range(len(sizes)), key=lambda i: -max(sizes[i].values(), default=1)):
-        length = quantity.block_length(sizes[index])
-        begin, end = skipped[index], skipped[index] + counts[index]
-        start, blocks = begin // length, -(-end // length)
-        step = -(-wanted // length) if block_size is not None else -(-(blocks - start) // _MOST_TASKS)
-        for first in range(start, blocks, step):
-            last = min(first + step, blocks)
-            tasks.append(_Task(index, first, last, min(last * length, end) - max(first * length, begin)))
-    return tasks
-
-
-def _joined(parts: dict[tuple[int, int], NDArray[Any]], index: int) -> NDArray[Any]:
-    keys = sorted(key for key in parts if key[0] == index)
-    return np.concatenate([parts.pop(key) for key in keys])
+def _gaps(index: int, wanted: range, there: Mapping[int, Any]) -> list[Span]:
+    """The runs of wanted blocks that are not there."""
+    known = sorted(there)
+    starts, ends = [wanted.start, *(n + 1 for n in known)], [*known, wanted.stop]
+    return [Span(index, start, end) for start, end in zip(starts, ends, strict=True) if start < end]
 
 
 def _checked(quantity: Quantity, sizes: Sizes, samples: NDArray[Any]) -> NDArray[Any]:

@@ -22,6 +22,7 @@ from estimators.rate_fit import Correction, RateFit
 from estimators.rates import fit_rate
 from estimators.sampling import Progress, describe, draw_samples
 from estimators.statistics import Statistic
+from estimators.workers import Jobs
 from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Quantity
 from randtensor.seeding import Seed, root_sequence
@@ -159,7 +160,7 @@ class Scaling(ComparedByValue):
         quantity: Quantity,
         samples: int | Sequence[int],
         *,
-        jobs: int | None = None,
+        jobs: Jobs = None,
         progress: Progress | None = None,
     ) -> Scaling:
         """This result with the next ``samples`` samples (one number, or one per size) of its own streams.
@@ -227,7 +228,7 @@ def scaling(
     hedged: bool = True,
     variance: Variance = "auto",
     scale: Any = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     block_size: int | None = None,
     progress: Progress | None = None,
     keep_samples: bool = False,

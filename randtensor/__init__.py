@@ -20,6 +20,7 @@ from randtensor.errors import (
     OrderError,
     RandtensorError,
     ShapeError,
+    StoreError,
 )
 from randtensor.expansions import Expansion
 from randtensor.functions import (
@@ -109,6 +110,7 @@ __all__ = [
     "RandtensorError",
     "Scale",
     "ShapeError",
+    "StoreError",
     "Term",
     "Theta",
     "abs",

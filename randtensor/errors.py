@@ -14,6 +14,7 @@ __all__ = [
     "OrderError",
     "RandtensorError",
     "ShapeError",
+    "StoreError",
 ]
 
 
@@ -47,3 +48,7 @@ class InfiniteMomentError(ExactError):
 
 class InputError(RandtensorError):
     """Data from outside (an array, a file, an option) that cannot be used."""
+
+
+class StoreError(RandtensorError):
+    """A run store that cannot be read, written, or trusted: a foreign or damaged file, a full disk, other bits."""

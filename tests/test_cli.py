@@ -116,7 +116,7 @@ def test_an_interruption_leaves_nothing_behind(run, tmp_path, monkeypatch):
     monkeypatch.setattr("theory_checks.verification.check", interrupt)
     found = run("verify", "mine.py")
     assert found.exit_code == 130
-    assert "randtensor: interrupted, nothing was written" in found.stderr
+    assert "randtensor: interrupted, no results were written" in found.stderr
     assert not (tmp_path / "results").exists()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import estimators
+from estimators.workers import Jobs
 from randtensor import Bound
 from randtensor.errors import InputError, RandtensorError
 from randtensor.seeding import Seed, root_sequence
@@ -45,7 +46,7 @@ def check(
     claim: Claim,
     *,
     rng: Seed = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     budget: float = 1.0,
     progress: Progress | None = None,
     false_refutation: float = 1e-4,
@@ -62,7 +63,8 @@ def check(
     ----------
     claim : what to check.
     rng : seed; the streams are keyed by the claim as well, so that claims with one seed are independent.
-    jobs : worker threads; default: the number of processors. Changes nothing in the result.
+    jobs : number of threads (default: that of the processors), an executor, or `estimators.Workers`. Changes nothing in
+        the result.
     budget : factor on the samples of the claim.
     progress : called with (samples done, samples in all).
     false_refutation : probability of refuting the claim if it is true.

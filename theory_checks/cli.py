@@ -1,23 +1,21 @@
-"""The command line: ``randtensor verify``, ``list``, ``predict`` and ``rate``."""
+"""The command line: ``randtensor verify``, ``list``, ``predict``, ``rate``, ``show`` and ``gc``."""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from randtensor.errors import InputError, RandtensorError
+from theory_checks.store_commands import gc, opened_workers, show
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from theory_checks.verification import RunProgress
 
 __all__ = ["main"]
 
@@ -49,7 +47,7 @@ class _Program(click.Group):
             _complain(str(error))
             sys.exit(_BAD_INPUT)
         except (KeyboardInterrupt, click.Abort):
-            _complain("interrupted, nothing was written")
+            _complain("interrupted, no results were written")
             sys.exit(_INTERRUPTED)
         except Exception:
             traceback.print_exc()
@@ -88,7 +86,22 @@ def main() -> None:
 @main.command()
 @click.argument("targets", nargs=-1, metavar="[SUITE | FILE.py]...")
 @click.option("--budget", type=float, default=1.0, show_default=True, help="Factor on the number of samples.")
-@click.option("--jobs", type=int, default=None, help="Worker threads [default: the number of processors].")
+@click.option("--jobs", type=int, default=None, help="Workers [default: the number of processors].")
+@click.option(
+    "--executor",
+    type=click.Choice(["threads", "processes"]),
+    default="threads",
+    show_default=True,
+    help="What the workers are; it changes no number.",
+)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="Keep every finished block of samples in this file.",
+)
+@click.option("--resume", is_flag=True, help="Go on with what the store holds; without it, the file must be new.")
 @click.option("--rng", type=int, default=0, show_default=True, help="Seed: the same seed gives the same numbers.")
 @click.option(
     "--only",
@@ -142,6 +155,9 @@ def verify(
     targets: tuple[str, ...],
     budget: float,
     jobs: int | None,
+    executor: str,
+    store: Path | None,
+    resume: bool,
     rng: int,
     only: tuple[str, ...],
     quick: bool,
@@ -157,6 +173,7 @@ def verify(
     A FILE.py defines claims = [theory_checks.Claim(...), ...].
     """
     from theory_checks.inputs import load_inputs
+    from theory_checks.progress import progress_bar
     from theory_checks.reports import Interrupted
     from theory_checks.suites import SUITES
     from theory_checks.verification import verify as run
@@ -167,12 +184,12 @@ def verify(
         if targets and not any(target in SUITES for target in targets):
             raise InputError("inputs is given, but only suites use it, expected the name of a suite")
         rows = load_inputs(inputs, normalize=normalize)
-    with _progress() as progress:
+    with opened_workers(jobs, executor, store, resume) as workers, progress_bar() as progress:
         try:
             report = run(
                 list(targets or sorted(SUITES)),
                 rng=rng,
-                jobs=jobs,
+                jobs=workers,
                 budget=budget,
                 only=only or None,
                 quick=quick,
@@ -334,45 +351,6 @@ def _console() -> Console:
     return Console(width=160 if piped else None, highlight=False)
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[RunProgress], None] | None]:
-    """A progress bar on the standard error stream, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    bar = Progress(
-        TextColumn("{task.fields[target]} {task.fields[number]}", markup=False),
-        TextColumn("{task.fields[claim]}", markup=False, style="bold"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[samples]}", style="dim"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        # the work per sample differs between claims by orders of magnitude: look back far
-        speed_estimate_period=120.0,
-    )
-    with bar:
-        task = bar.add_task("", total=1.0, target="", number="", claim="loading", samples="")
-
-        def tell(state: RunProgress) -> None:
-            bar.update(
-                task,
-                completed=state.fraction,
-                target=Path(state.target).name,
-                number=f"{state.index}/{state.claims}",
-                claim=state.claim.label[:32],
-                samples=f"{state.done}/{state.samples} samples",
-            )
-
-        yield tell
-
-
 def _check_writable(directory: Path) -> None:
     """Refuse a place for the results before the run, not after it."""
     existing = next(folder for folder in (directory.absolute(), *directory.absolute().parents) if folder.exists())
@@ -381,6 +359,9 @@ def _check_writable(directory: Path) -> None:
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(f"out is {directory}, but {existing} cannot be written to")
 
+
+main.add_command(show)
+main.add_command(gc)
 
 if __name__ == "__main__":
     main()

@@ -12,6 +12,7 @@ import numpy as np
 
 from estimators import RateFit
 from estimators.more_samples import with_samples
+from estimators.workers import Jobs
 from theory_checks.results import Measurement
 from theory_checks.verdicts import CONSISTENT_QUANTILE, Decision, FixedResolution, Resolution
 
@@ -33,7 +34,7 @@ class Sampling:
 
     counts: tuple[int, ...]
     root: np.random.SeedSequence
-    jobs: int | None
+    jobs: Jobs
     progress: Progress | None
     alpha: float
     consistent: float = CONSISTENT_QUANTILE

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from randtensor.errors import InputError, RandtensorError
+from estimators.workers import Jobs, Workers
+from randtensor.errors import InputError, RandtensorError, StoreError
 from randtensor.seeding import Seed, root_sequence
 from theory_checks.adaptive import check_within
 from theory_checks.budget import assertions, spend
@@ -55,7 +56,7 @@ def verify(
     target: Any,
     *,
     rng: Seed = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     budget: float = 1.0,
     only: str | Iterable[str] | None = None,
     quick: bool = False,
@@ -71,7 +72,8 @@ def verify(
     ----------
     target : name of a suite, path of a Python file that defines ``claims = [...]``, a claim, or a list of these.
     rng : seed. Every claim has its own streams, keyed by its id, so that ``only`` changes no number.
-    jobs : worker threads; default: the number of processors. Changes nothing in the results.
+    jobs : number of threads (default: that of the processors), an executor, or `estimators.Workers`, which may keep the
+        samples in a store. Changes nothing in the results.
     budget : factor on the samples of every claim.
     only : check only claims that match: ids, parts of ids or names, or globs; several, or separated by commas.
     quick : smaller sizes and fewer samples, as the suite decides; a quarter of the samples for claims given otherwise.
@@ -89,6 +91,7 @@ def verify(
     ------
     InputError : a target or option that cannot be used, or a replay of a run with other options. A claim that cannot be
         checked raises nothing: it is inconclusive, with the sentence about it as the reason.
+    StoreError : the store cannot be read or written; what was kept in it before is still there.
     Interrupted : on Ctrl-C, once a claim has been checked.
 
     Examples
@@ -110,8 +113,12 @@ def verify(
     if isinstance(false_refutation, bool) or not 0 < false_refutation < 1:
         raise InputError(f"false_refutation is {false_refutation!r}, expected a probability between 0 and 1")
     _check_time(time_budget, replay)
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
-        raise InputError(f"jobs is {jobs!r}, expected a positive integer")
+    workers = Workers.of(jobs)
+    if time_budget is not None and not workers.plain_threads:
+        raise InputError(
+            "time_budget is given together with a store or an executor, expected one of them: samples that follow from "
+            "a clock are not those of another run"
+        )
     root = root_sequence(rng)
     vectors = checked_inputs(inputs)
     start = time.perf_counter()
@@ -158,14 +165,16 @@ def verify(
         if time_budget is not None:
             tell = None if progress is None else _clock(progress, names, claims, start, time_budget)
             left = time_budget - (time.perf_counter() - start)
-            check_within(claims, left, root=root, levels=levels, finished=finished, jobs=jobs, tell=tell)
+            check_within(claims, left, root=root, levels=levels, finished=finished, jobs=workers.count, tell=tell)
             return report()
         for i, claim in enumerate(claims):
             told = None if progress is None else _teller(progress, names[i], claim, i, work)
             if told is not None:
                 told(0, sum(claim.counts))
             try:
-                found = check(claim, rng=root, jobs=jobs, progress=told, false_refutation=levels[i], looks=looks[i])
+                found = check(claim, rng=root, jobs=workers, progress=told, false_refutation=levels[i], looks=looks[i])
+            except StoreError:
+                raise  # it is not the claim that cannot be checked
             except RandtensorError as error:
                 details = {"error": type(error).__name__}
                 options: dict[str, Any] = {"false_refutation": levels[i], "looks": looks[i], "details": details}

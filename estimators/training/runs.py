@@ -14,6 +14,7 @@ from estimators.training.observables import OBSERVABLES, Observable, observables
 from estimators.training.results import TrainingRun
 from estimators.training.snapshots import Snapshot
 from estimators.training.specification import Training
+from estimators.workers import Jobs
 from randtensor.errors import InputError
 from randtensor.parametric import ParametricFunction
 from randtensor.quantity import Draw, Quantity, Sizes, resolve_sizes
@@ -36,7 +37,7 @@ def train(
     rng: Seed = None,
     record: Sequence[int] | None = None,
     observe: Any = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     **options: Any,
 ) -> TrainingRun:
     """Train many networks from independent initial parameters, and record what happens.
@@ -54,7 +55,7 @@ def train(
     record : steps to record, from 0 on; None records all.
     observe : names of observables (see ``estimators.training.OBSERVABLES``), or a mapping from names to functions of a
         ``Snapshot``. None: outputs, loss, the departure from the linearisation, tangent kernel and parameter motion.
-    jobs : worker threads.
+    jobs : number of threads (default: that of the processors), an executor, or `Workers`.
     options : see `Training`: learning_rate, steps, loss, batch, momentum, weight_decay, flow, test, ...
 
     Returns

@@ -1,0 +1,352 @@
+"""Who draws: threads, processes, or any executor; in which portions; and where the samples are kept.
+
+Blocks are handed out in portions whose length follows from the measured cost of a block at each size, so that a portion
+takes about a quarter of a second whether a block takes microseconds or minutes. What travels to another process is the
+quantity and block numbers, what comes back are samples; neither grows with the width.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from estimators.store.environment import environment
+from estimators.store.runs import RunStore
+from randtensor._blas import single_threaded_blas
+from randtensor.errors import InputError
+from randtensor.quantity import Quantity, Sizes
+
+__all__ = ["Jobs", "Keep", "Span", "Workers", "positive_integer"]
+
+_PORTION = 0.25  # seconds
+_GROWTH = 4  # times the longest portion measured so far, at most in the next one
+_AHEAD = 2  # portions per worker that wait or run: more would only make the end uneven
+_REPAIRS = 3  # times in a row that processes may be killed before anything is finished
+
+
+@dataclass(frozen=True)
+class Span:
+    """Blocks ``first`` .. ``last - 1`` at the size number ``index``."""
+
+    index: int
+    first: int
+    last: int
+
+
+#: called with a span that is done and its blocks
+Keep = Callable[[Span, list[NDArray[Any]]], None]
+
+
+class Workers:
+    """Who draws samples: what ``jobs=`` takes beside a number of threads.
+
+    Parameters
+    ----------
+    count : number of workers; default: the number of processors. With an executor from elsewhere, how many tasks it
+        runs at once.
+    executor : "threads", "processes", or any `concurrent.futures.Executor`, such as that of an engine for clusters.
+        Tasks for other processes are pickled, by cloudpickle where it is installed, which functions defined in a script
+        need.
+    store : keeps every finished block, and gives those it has; see `RunStore`.
+
+    None of these changes a bit of any result. Processes are started when they are first needed, and end with `close` or
+    at the end of a ``with`` block; executors from elsewhere and stores are left open.
+
+    Examples
+    --------
+    >>> import estimators, randtensor as rt
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> length = rt.norm(rt.gaussian(rt.Scale("n")))
+    >>> with ThreadPoolExecutor(2) as pool:
+    ...     elsewhere = estimators.estimate(length, 64, rng=0, jobs=Workers(2, executor=pool))
+    >>> elsewhere == estimators.estimate(length, 64, rng=0, jobs=1)
+    True
+    """
+
+    def __init__(
+        self, count: int | None = None, *, executor: str | Executor = "threads", store: RunStore | None = None
+    ) -> None:
+        if not isinstance(executor, Executor) and executor not in ("threads", "processes"):
+            raise InputError(
+                f"executor is {executor!r}, expected 'threads', 'processes' or a concurrent.futures.Executor"
+            )
+        if store is not None and not isinstance(store, RunStore):
+            raise InputError(f"store is {store!r}, expected a RunStore")
+        self.count = (os.cpu_count() or 1) if count is None else positive_integer("jobs", count)
+        self.executor, self.store = executor, store
+        self._processes: Executor | None = None
+
+    @classmethod
+    def of(cls, jobs: Jobs) -> Workers:
+        """``jobs`` itself, or the workers that it describes.
+
+        >>> Workers.of(3).count
+        3
+        """
+        if isinstance(jobs, Workers):
+            return jobs
+        return cls(executor=jobs) if isinstance(jobs, Executor) else cls(jobs)
+
+    @property
+    def plain_threads(self) -> bool:
+        """Whether the work is done by threads of this process alone, and nothing is kept."""
+        return self.executor == "threads" and self.store is None
+
+    def close(self) -> None:
+        """End the processes that were started."""
+        if self._processes is not None:
+            self._processes.shutdown(wait=True, cancel_futures=True)
+            self._processes = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Workers({self.count}, executor={self.executor!r}, store={self.store!r})"
+
+    def draw(
+        self,
+        quantity: Quantity,
+        sizes: Sequence[Sizes],
+        spans: Sequence[Span],
+        root: np.random.SeedSequence,
+        keep: Keep,
+        tell: Callable[[], None],
+        steps: Mapping[int, int] | None = None,
+    ) -> None:
+        """Draw the blocks of ``spans``, in their order.
+
+        Parameters
+        ----------
+        quantity, sizes, root : what to sample.
+        spans : what is to be drawn; the costliest first, so that no worker is left with it at the end.
+        keep : takes each portion as it is done, in this thread; after an exception also what was under way then.
+        tell : called in this thread after portions were kept.
+        steps : blocks in a portion, by size; None lets them follow from measured cost.
+
+        Raises
+        ------
+        InputError : a quantity that cannot be sent to another process, a worker whose software would give other bits,
+            or processes that are killed time and again.
+        """
+        portions, stop = _Portions(list(spans), self.count, steps), threading.Event()
+        draw = partial(_draw, quantity, sizes, root, stop)
+        with single_threaded_blas():
+            if self.executor != "threads":
+                packed = _packed((quantity, [dict(size) for size in sizes], root))
+                self._collect(portions, partial(self._submit, packed), keep, tell, stop)
+            elif self.count == 1 or portions.blocks == 1:
+                while (span := portions.next()) is not None:
+                    seconds, blocks = draw(span)
+                    portions.learn(span, seconds)
+                    keep(span, blocks)
+                    tell()
+            else:
+                with ThreadPoolExecutor(self.count, thread_name_prefix="randtensor") as pool:
+                    self._collect(portions, partial(pool.submit, draw), keep, tell, stop)
+
+    def _submit(self, packed: bytes, span: Span) -> Future[_Done]:
+        """Hand a portion to another process."""
+        if isinstance(self.executor, Executor):
+            return self.executor.submit(_draw_elsewhere, environment(), packed, span)
+        if self._processes is None:
+            import multiprocessing
+            from concurrent.futures import ProcessPoolExecutor
+
+            # a copy of a process with threads may hold a lock for ever
+            context = multiprocessing.get_context("spawn")
+            self._processes = ProcessPoolExecutor(self.count, mp_context=context, initializer=_begin)
+        return self._processes.submit(_draw_elsewhere, environment(), packed, span)
+
+    def _collect(
+        self, portions: _Portions, submit: Submit, keep: Keep, tell: Callable[[], None], stop: threading.Event
+    ) -> None:
+        """Keep a few portions per worker under way until all are done; those of a pool that broke are run again."""
+        running: dict[Future[_Done], Span] = {}
+        breaks = 0
+        try:
+            while True:
+                broken: BrokenExecutor | None = None
+                while broken is None and len(running) < _AHEAD * self.count and (span := portions.next()) is not None:
+                    try:
+                        running[submit(span)] = span
+                    except BrokenExecutor as error:
+                        portions.again(span)
+                        broken = error
+                if not running and broken is None:
+                    return
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                while ended:
+                    future = ended.pop()
+                    span = running[future]
+                    try:
+                        seconds, blocks = future.result()
+                    except BrokenExecutor as error:
+                        portions.again(span)
+                        if broken is None:  # and so are all others of the pool
+                            broken = error
+                            ended |= wait(running).done - {future}
+                    else:
+                        breaks = 0
+                        portions.learn(span, seconds)
+                        keep(span, blocks)
+                    del running[future]
+                if broken is not None:
+                    breaks += 1
+                    self._repair(breaks, broken)
+                tell()
+        except BaseException:
+            # what has not started never does, and what is under way ends with its present block, which is kept
+            stop.set()
+            under_way = [(future, span) for future, span in running.items() if not future.cancel()]
+            for future, span in under_way if not isinstance(self.executor, Executor) else ():
+                with suppress(Exception):
+                    _, blocks = future.result()
+                    keep(Span(span.index, span.first, span.first + len(blocks)), blocks)
+            raise
+
+    def _repair(self, breaks: int, error: BrokenExecutor) -> None:
+        """A worker was killed: processes of our own are started again, unless that does not help."""
+        if isinstance(self.executor, Executor):
+            raise error
+        if breaks > _REPAIRS:
+            raise InputError(
+                f"processes that draw samples were killed {breaks} times in a row, "
+                "expected enough memory for one block in each: fewer jobs"
+            ) from error
+        self.close()
+
+
+Jobs = int | Executor | Workers | None
+
+_Done = tuple[float, list[NDArray[Any]]]  # seconds, blocks
+
+Submit = Callable[[Span], Future[_Done]]
+
+
+@dataclass
+class _Portions:
+    """What is left to be handed out, in pieces of suitable length."""
+
+    spans: list[Span]
+    workers: int
+    steps: Mapping[int, int] | None
+    blocks: int = 0
+    left: dict[int, int] = field(default_factory=dict)  # blocks to hand out, by size
+    cost: dict[int, float] = field(default_factory=dict)  # seconds per block, by size
+    longest: dict[int, int] = field(default_factory=dict)  # blocks in a measured portion, by size
+
+    def __post_init__(self) -> None:
+        self.waiting = deque(self.spans)
+        for span in self.spans:
+            self.left[span.index] = self.left.get(span.index, 0) + span.last - span.first
+        self.blocks = sum(self.left.values())
+
+    def next(self) -> Span | None:
+        if not self.waiting:
+            return None
+        span = self.waiting.popleft()
+        length = self._length(span.index) if self.steps is None else self.steps[span.index]
+        length = min(length, span.last - span.first)
+        if span.first + length < span.last:
+            self.waiting.appendleft(Span(span.index, span.first + length, span.last))
+        self.left[span.index] -= length
+        return Span(span.index, span.first, span.first + length)
+
+    def again(self, span: Span) -> None:
+        self.waiting.appendleft(span)
+        self.left[span.index] += span.last - span.first
+
+    def learn(self, span: Span, seconds: float) -> None:
+        length = span.last - span.first
+        self.cost[span.index] = max(seconds, 1e-9) / length
+        self.longest[span.index] = max(length, self.longest.get(span.index, 0))
+
+    def _length(self, index: int) -> int:
+        """Blocks that take about as long as a portion should, but less when few are left for all workers."""
+        if index not in self.cost:
+            return 1
+        wanted = min(_PORTION / self.cost[index], _GROWTH * self.longest[index])
+        return max(1, min(int(wanted), -(-self.left[index] // (_AHEAD * self.workers))))
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """``value`` as an int, or one sentence about it."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InputError(f"{name} is {value!r}, expected a positive integer")
+    return int(value)
+
+
+def _draw(
+    quantity: Quantity, sizes: Sequence[Sizes], root: np.random.SeedSequence, stop: threading.Event, span: Span
+) -> _Done:
+    start, blocks = time.perf_counter(), []
+    for number in range(span.first, span.last):
+        if stop.is_set():
+            break
+        blocks.append(quantity.sample_block(sizes[span.index], number, root))
+    return time.perf_counter() - start, blocks
+
+
+def _draw_elsewhere(expected: str, packed: bytes, span: Span) -> _Done:
+    """A portion, in a process that may be on another machine."""
+    if environment() != expected:
+        mine, theirs = (set(text.splitlines()) for text in (environment(), expected))
+        raise InputError(
+            f"a worker has {sorted(mine - theirs)}, expected {sorted(theirs - mine)} as in the process that collects: "
+            "other software, or another kind of processor, draws other bits"
+        )
+    quantity, sizes, root = _unpacked(packed)
+    with single_threaded_blas():
+        return _draw(quantity, sizes, root, threading.Event(), span)
+
+
+def _packed(x: Any) -> bytes:
+    """``x`` for workers of this run; nothing that is read from a file is ever unpacked."""
+    try:
+        import cloudpickle as chosen
+    except ImportError:
+        chosen = pickle
+    try:
+        data: bytes = chosen.dumps(x)
+        return data
+    except Exception as error:
+        advice = "" if chosen is not pickle else "; functions defined in a script need the package cloudpickle"
+        raise InputError(f"quantity cannot be sent to another process ({error}){advice}") from error
+
+
+@lru_cache(maxsize=8)
+def _unpacked(data: bytes) -> tuple[Quantity, list[Sizes], np.random.SeedSequence]:
+    quantity, sizes, root = pickle.loads(data)
+    return quantity, sizes, root
+
+
+def _begin() -> None:
+    """In a new process: Ctrl-C is for the one that started it, and without that one there is nothing to do."""
+    import multiprocessing
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

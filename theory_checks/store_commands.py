@@ -1,0 +1,103 @@
+"""Run stores on the command line: the options of ``verify``, ``show`` and ``gc``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from randtensor.errors import StoreError
+
+if TYPE_CHECKING:
+    from estimators import Workers
+
+__all__ = ["gc", "opened_workers", "show"]
+
+
+@contextmanager
+def opened_workers(jobs: int | None, executor: str, store: Path | None, resume: bool) -> Iterator[Workers]:
+    """Workers for one run of the program, which ends in the same way on SIGTERM as on Ctrl-C.
+
+    Raises
+    ------
+    StoreError : a store that exists and is not to be resumed, or that is none.
+    """
+    from estimators import RunStore, Workers
+
+    if resume and store is None:
+        raise StoreError("resume is given without a store, expected the file to go on with: --store FILE")
+    if store is not None and not resume and (store.exists() or store.is_symlink()):
+        raise StoreError(f"store {store} exists, expected a new file, or --resume to go on with what it holds")
+    with ExitStack() as stack:
+        stack.enter_context(_terminable())
+        kept = None if store is None else stack.enter_context(RunStore(store))
+        yield stack.enter_context(Workers(jobs, executor=executor, store=kept))
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """What clusters send before they kill is an interruption like that of a user."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.sqlite")
+def show(file: Path) -> None:
+    """Show what a run store holds, without changing it.
+
+    "now" is "yes" where this installation, on this kind of processor, would draw the same bits.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from estimators import RunStore
+
+    with RunStore(file, writable=False) as opened:
+        contents = opened.contents()
+    table = Table("quantity", "sizes", "seed", "samples", "kB", "now", box=None)
+    for stored in contents:
+        sizes = ", ".join(f"{name} = {size}" for name, size in stored.sizes.items())
+        seed, size = str(stored.seed[0]), f"{stored.bytes / 1000:.0f}"
+        table.add_row(
+            _short(stored.quantity), sizes, _short(seed), str(stored.samples), size, "yes" if stored.current else "no"
+        )
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    Console(width=160 if piped else None, highlight=False, markup=False).print(table)
+    total, usable = sum(s.samples for s in contents), sum(s.samples for s in contents if s.current)
+    click.echo(f"{total} samples in {len(contents)} streams, {usable} of them of this installation")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.sqlite")
+def gc(file: Path) -> None:
+    """Remove from a run store what other versions, or another kind of processor, have drawn."""
+    from estimators import RunStore
+
+    if not file.exists():
+        raise StoreError(f"store {file} does not exist, expected a run store")
+    with RunStore(file) as store:
+        gone = store.collect()
+    click.echo(f"removed {gone} samples")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."

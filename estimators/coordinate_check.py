@@ -206,11 +206,11 @@ def coordinate_check(
     statistic = Statistic.of("rms")
     for count in counts:
         statistic.require(count, 1, False)
-    # the names of the layers are known when the first network is
     drawn = draw_samples(quantity, sizes, counts, root, jobs=jobs, progress=progress)
+    layers = quantity.layers(sizes[0])
     scalings: dict[tuple[str, str, int], Scaling | None] = {}
     for k, kind in enumerate(("activations", "change")):
-        for i, layer in enumerate(quantity.layers):
+        for i, layer in enumerate(layers):
             for t, step in enumerate(recorded):
                 columns = [draws[:, k, t, i] for draws in drawn]
                 if kind == "change" and step == 0:
@@ -225,7 +225,7 @@ def coordinate_check(
                     for column, size in zip(columns, sizes, strict=True)
                 )
                 scalings[kind, layer, step] = from_estimates(estimates, axis, name, correction, False, True)
-    return CoordinateCheck(quantity.layers, recorded, n, scalings, training)
+    return CoordinateCheck(layers, recorded, n, scalings, training)
 
 
 def layer_scale(
@@ -268,10 +268,11 @@ def _layers(snapshot: Snapshot, kind: str) -> tuple[tuple[str, ...], Array]:
 class _LayerScales(Quantity):
     """What is measured of all layers at all steps, of one training: shape (2, steps, layers)."""
 
+    shape_known = False
+
     def __init__(self, training: Training, steps: Sequence[int]) -> None:
         self.training, self.steps, self.scale_names = training, tuple(steps), training.scale_names
         self.name = f"coordinate check of {training.name}"
-        self.layers: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -284,10 +285,15 @@ class _LayerScales(Quantity):
         divergence, found = Divergence(draw.batch), []
         with np.errstate(over="ignore", invalid="ignore"):
             for snapshot in self.training.snapshots(draw, self.steps, [], divergence):
-                names, activations = _layers(snapshot, "activations")
-                found.append(np.stack([activations, _layers(snapshot, "change")[1]], axis=1))
+                kinds = [_layers(snapshot, kind)[1] for kind in ("activations", "change")]
+                found.append(np.stack(kinds, axis=1))
         if divergence.dead.any():
             raise InputError(divergence_message(self.training, draw.sizes, divergence.steps, divergence.subjects))
-        values = np.stack(found, axis=2)
-        self.layers, self.shape = names, values.shape[1:]
-        return values
+        return np.stack(found, axis=2)
+
+    def layers(self, sizes: Sizes) -> tuple[str, ...]:
+        """Names of the layers, which are known when a network is."""
+        with Draw(sizes, 1, np.random.default_rng(0)) as draw:
+            for snapshot in self.training.snapshots(draw, [0], [], Divergence(1)):
+                return _layers(snapshot, "activations")[0]
+        return ()

@@ -140,7 +140,7 @@ def _gaps(index: int, wanted: range, there: Mapping[int, Any]) -> list[Span]:
 def _checked(quantity: Quantity, sizes: Sizes, samples: NDArray[Any]) -> NDArray[Any]:
     probes = getattr(quantity, "probes", 1)
     expected = (*quantity.shape, probes) if probes > 1 else tuple(quantity.shape)
-    if samples.shape[1:] != expected:
+    if quantity.shape_known and samples.shape[1:] != expected:
         raise InputError(
             f"{describe(quantity)} gave samples of shape {samples.shape[1:]}, expected its shape {expected}"
         )

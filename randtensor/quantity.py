@@ -65,6 +65,8 @@ class Quantity(ABC):
     scale_names: tuple[str, ...] = ()
     #: shape of one sample
     shape: tuple[int, ...] = ()
+    #: whether ``shape`` is known before a sample is drawn
+    shape_known: bool = True
     #: independent unbiased estimates per sample, on a further last axis of ``evaluate`` when there are several
     probes: int = 1
     #: whether only squares of samples are unbiased, as for a norm whose square is estimated with probes

@@ -121,8 +121,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:
+    if mode == "ro" and os.path.exists(f"{path}-journal"):
+        mode = "rw"  # a process was killed while it made the store: SQLite has to undo that before it can read
     # without a log beside it nobody is writing, and a file that is said not to change is not touched by reading it
-    still = mode == "ro" and not any(os.path.exists(f"{path}{end}") for end in ("-wal", "-journal"))
+    still = mode == "ro" and not os.path.exists(f"{path}-wal")
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}{'&immutable=1' if still else ''}"
     connection = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA trusted_schema = OFF")
@@ -139,7 +141,7 @@ def _inspect(path: Path) -> None:
             header = file.read(100)
     except OSError as error:
         raise StoreError(f"store {path} cannot be read ({error.strerror or error}), expected a run store") from error
-    # an empty file is what is left when a process is killed while it makes one; with a journal, SQLite knows the rest
+    # an empty file is what is left when a process is killed while it makes one, or a journal that says how to undo it
     if not header or (not header.strip(b"\0") and os.path.exists(f"{path}-journal")):
         return
     if header[:16] != _MAGIC:

@@ -96,6 +96,8 @@ class RunStore:
     def contents(self) -> tuple[Stored, ...]:
         """What is in the store, in the order in which it was begun."""
         with self._using() as connection:
+            if connection.execute("PRAGMA user_version").fetchone() == (0,):
+                return ()
             rows = connection.execute(
                 "SELECT s.quantity, s.sizes, s.seed, s.length, e.text, count(b.number), sum(length(b.samples)) "
                 "FROM stream s JOIN environment e ON e.id = s.environment LEFT JOIN block b ON b.stream = s.id "

@@ -102,9 +102,10 @@ def train(
     first = diverged[diverged >= 0].min(initial=training.steps + 1)
     kept = [i for i, step in enumerate(steps) if step < first]
     rows = table[:, 2:].reshape(len(table), len(steps), -1)[:, kept]
-    ends = np.cumsum([prod(quantity.shapes[o.name]) for o in observed])
+    shapes = quantity.shapes(sizes)
+    ends = np.cumsum([prod(shapes[o.name]) for o in observed])
     values = {
-        o.name: part.reshape(len(table), len(kept), *quantity.shapes[o.name])
+        o.name: part.reshape(len(table), len(kept), *shapes[o.name])
         for o, part in zip(observed, np.split(rows, ends[:-1], axis=2), strict=True)
     }
     warnings = []
@@ -131,10 +132,12 @@ def train(
 class _Record(Quantity):
     """Everything that is recorded of a run, side by side: when and what diverged, then one record after the other."""
 
+    shape_known = False
+
     def __init__(self, training: Training, steps: Sequence[int], observed: Sequence[Observable]) -> None:
         self.training, self.steps, self.observed = training, tuple(steps), tuple(observed)
         self.scale_names, self.name = training.scale_names, training.name
-        self.shapes: dict[str, tuple[int, ...]] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
     @property
     def fingerprint(self) -> str:
@@ -158,9 +161,15 @@ class _Record(Quantity):
             message = divergence_message(self.training, draw.sizes, divergence.steps, divergence.subjects)
             raise InputError(message)
         columns += [np.zeros_like(columns[0])] * (len(self.steps) - len(columns))
-        found = np.concatenate([divergence.steps[:, None], divergence.subjects[:, None], *columns], axis=1)
-        self.shape = found.shape[1:]
-        return found
+        return np.concatenate([divergence.steps[:, None], divergence.subjects[:, None], *columns], axis=1)
+
+    def shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+        """Shape of each record by name; it takes drawing one where all blocks were drawn elsewhere or before."""
+        if not self._shapes:
+            with Draw(sizes, 1, np.random.default_rng(0)) as draw:
+                for snapshot in self.training.snapshots(draw, [0], self.observed, Divergence(1)):
+                    self._observe(snapshot)
+        return self._shapes
 
     def _observe(self, snapshot: Snapshot) -> Array:
         row = []
@@ -171,7 +180,7 @@ class _Record(Quantity):
                 raise InputError(
                     f"observe[{observable.name!r}] gave shape {value.shape}, expected a first axis of {batch} samples"
                 )
-            self.shapes[observable.name] = value.shape[1:]
+            self._shapes[observable.name] = value.shape[1:]
             row.append(value.reshape(batch, -1))
         return np.concatenate(row, axis=1)
 

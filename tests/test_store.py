@@ -1,0 +1,401 @@
+"""The run store: what is kept is never drawn again, what is found is what was drawn, what is foreign stays as it is."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import estimators
+import randtensor as rt
+from estimators import RunStore, Workers, draw_samples
+from estimators.store import database, identity
+from randtensor.errors import InputError, StoreError
+from randtensor.quantity import Quantity
+from theory_checks import Claim, verify
+
+N = rt.Scale("n")
+ROOT = np.random.SeedSequence(3)
+
+
+class Law(Quantity):
+    """Normal with standard deviation n^-1/2, which refuses to be drawn in vain."""
+
+    scale_names, fingerprint = ("n",), "normal of variance 1/n"
+
+    def block_length(self, sizes):
+        return 16
+
+    def evaluate(self, draw):
+        if "RANDTENSOR_TEST_NO_DRAWING" in os.environ:
+            raise AssertionError("drawn again")
+        return draw.generator.standard_normal(draw.batch) / draw.sizes["n"] ** 0.5
+
+
+class Pair(Law):
+    """Two components with probes, of complex numbers."""
+
+    shape, probes, fingerprint = (2,), 3, "pair"
+
+    def evaluate(self, draw):
+        return super().evaluate(draw)[:, None, None] * np.full((2, 3), 1 + 2j)
+
+
+def drawn(store, counts=(100, 60), quantity=None, root=ROOT, jobs=2):
+    sizes = [{"n": 4}, {"n": 9}]
+    return draw_samples(quantity or Law(), sizes, counts, root, jobs=Workers(jobs, store=store))
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(one, other, strict=True))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "runs.sqlite"
+
+
+@pytest.fixture
+def no_drawing(monkeypatch):
+    return lambda: monkeypatch.setenv("RANDTENSOR_TEST_NO_DRAWING", "1")
+
+
+@pytest.mark.parametrize("quantity", [Law(), Pair()])
+def test_what_is_kept_is_not_drawn_again(path, no_drawing, quantity):
+    expected = drawn(None, quantity=quantity)
+    with RunStore(path) as store:
+        assert same(drawn(store, quantity=quantity), expected)
+    no_drawing()
+    with RunStore(path) as store:
+        assert same(
+            drawn(store, (90, 64), quantity=quantity), [expected[0][:90], drawn(store, (1, 64), quantity=quantity)[1]]
+        )
+        if isinstance(quantity, Pair):
+            return
+        with pytest.raises(AssertionError, match="drawn again"):
+            drawn(store, (100, 65))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 90), st.integers(1, 90), st.sampled_from([None, 1, 40])), min_size=1, max_size=4)
+)
+def test_any_ranges_in_any_order_make_the_same_samples(tmp_path_factory, ranges):
+    whole = draw_samples(Law(), [{"n": 4}], [200], ROOT, jobs=1)[0]
+    with RunStore(tmp_path_factory.mktemp("store") / "runs.sqlite") as store:
+        wanted = set()
+        for first, count, block_size in ranges:
+            workers = Workers(2, store=store)
+            (found,) = draw_samples(
+                Law(), [{"n": 4}], [count], ROOT, jobs=workers, first=[first], block_size=block_size
+            )
+            assert np.array_equal(found, whole[first : first + count])
+            wanted |= set(range(first // 16, -(-(first + count) // 16)))
+        (stored,) = store.contents()
+        assert stored.blocks == len(wanted) and stored.samples == 16 * len(wanted)
+
+
+def test_estimates_and_scalings_are_those_of_one_run(path):
+    length = rt.norm(rt.gaussian(N))
+    with RunStore(path) as store:
+        workers = Workers(2, store=store)
+        for samples in (50, 400):
+            found = estimators.scaling(length, n=[4, 16, 64], samples=samples, statistic="q90", rng=1, jobs=workers)
+        assert (
+            found.estimates
+            == estimators.scaling(length, n=[4, 16, 64], samples=400, statistic="q90", rng=1, jobs=1).estimates
+        )
+        one = estimators.estimate(length, 4, samples=100, rng=1, jobs=workers).extend(length, 60, jobs=workers)
+        assert one == estimators.estimate(length, 4, samples=100, rng=1).extend(length, 60)
+
+
+def test_seed_sizes_and_quantity_tell_streams_apart(path):
+    with RunStore(path) as store:
+        for root in (ROOT, np.random.SeedSequence(4), np.random.SeedSequence(3, spawn_key=(1,))):
+            assert same(drawn(store, root=root), drawn(None, root=root))
+        assert len(store.contents()) == 6
+        assert all(stored.current and stored.bytes == 8 * stored.samples for stored in store.contents())
+
+
+# --- what makes a quantity another one
+
+
+def quantity_of(source, **given):
+    namespace = {"rt": rt, "N": N, "np": np, **given}
+    exec(source, namespace)
+    return namespace["law"]
+
+
+SOURCE = """
+def helper(x):
+    return 2 * x
+
+@rt.quantity(N, name="law")
+def law(n, batch, generator, power=1):
+    return helper(generator.standard_normal(batch)) ** power + table[0]
+"""
+
+
+def test_code_defaults_and_globals_belong_to_the_identity():
+    table = np.array([1.0, 2.0])
+    first = identity(quantity_of(SOURCE, table=table))
+    assert identity(quantity_of(SOURCE, table=table.copy())) == first
+    assert identity(quantity_of("\n\n# moved\n" + SOURCE, table=table)) == first
+    others = [
+        quantity_of(SOURCE.replace("2 * x", "3 * x"), table=table),
+        quantity_of(SOURCE.replace("power=1", "power=2"), table=table),
+        quantity_of(SOURCE.replace("** power", "- power"), table=table),
+        quantity_of(SOURCE, table=table + 1),
+        quantity_of(SOURCE, table=table.astype(np.float32)),
+        quantity_of(SOURCE.replace("return helper", "return abs"), table=table),
+    ]
+    assert len({first, *map(identity, others)}) == 1 + len(others)
+
+
+def test_quantities_with_one_fingerprint_have_their_own_identities():
+    norm = rt.norm(rt.gaussian(N, N))
+    injective = rt.norm(rt.gaussian(N, N, N))
+    G, H = rt.gaussian(N), rt.gaussian(N)
+    assert injective.fingerprint == injective.upper().fingerprint
+    laws = [norm, rt.einsum("a,a->", G, G), rt.einsum("a,a->", G, H), rt.combine(lambda x: x, norm, name="f")]
+    laws += [rt.combine(lambda x: 2 * x, norm, name="f"), injective, injective.upper(), injective.upper(1e-3)]
+    assert len(set(map(identity, laws))) == len(laws)
+
+
+def test_runs_that_observe_other_things_do_not_share_samples(path):
+    f = rt.networks.two_layer(inputs=1, width=N)
+    with RunStore(path) as store:
+        for observe in ("loss", "outputs", "loss"):
+            options = {"learning_rate": 0.1, "steps": 2, "n": 8, "samples": 3, "rng": 0, "observe": [observe]}
+            kept = estimators.train(f, [[1.0]], [1.0], jobs=Workers(1, store=store), **options)
+            plain = estimators.train(f, [[1.0]], [1.0], jobs=1, **options)
+            assert np.array_equal(kept[observe], plain[observe])
+        assert len(store.contents()) == 2
+
+
+def test_an_identity_does_not_change_as_a_quantity_is_used():
+    f = rt.networks.mlp(inputs=2, width=N, hidden_layers=2, activation="tanh")
+    for law in (rt.correlation(f, 0, 2, [1.0, 0.0], [0.5, 1.0]), rt.norm(rt.goe(N)), rt.norm(f.derivative([1.0, 0.0]))):
+        before = identity(law)
+        law.sample(8, 2, rng=0)
+        law.order(), law.describe(), law.block_length({"n": 8})
+        assert identity(law) == before
+
+
+PROGRAM = """
+import randtensor as rt
+from scipy.stats import expon
+from estimators.store import identity
+n = rt.Scale("n")
+f = rt.networks.mlp(inputs=2, width=n, hidden_layers=2, activation="gelu")
+print(identity(rt.correlation(f, 0, 2, [1.0, 0.0], [0.5, 1.0])), identity(rt.norm(rt.iid(expon(loc=-1), n))))
+"""
+
+
+def test_an_identity_is_the_same_in_every_process():
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (1, 2)
+    }
+    assert len(found) == 1 and len(found.pop().split()) == 2
+
+
+def test_what_has_no_value_is_drawn_but_not_kept(path, caplog):
+    law = Law()
+    law.lock = threading.Lock()
+    with RunStore(path) as store, caplog.at_level(logging.WARNING):
+        assert same(drawn(store, quantity=law), drawn(None))
+        assert not store.contents()
+    assert "cannot be identified" in caplog.text and "are not kept" in caplog.text
+
+
+# --- what is found
+
+
+def test_other_bits_are_told(path):
+    class Restless(Law):
+        def evaluate(self, draw):
+            return np.random.default_rng().standard_normal(draw.batch)
+
+    with RunStore(path) as store:
+        drawn(store, quantity=Restless())
+        stream = store.stream(Restless(), {"n": 4}, ROOT)
+        with pytest.raises(StoreError, match="block 0 of normal of variance 1/n was drawn with other bits before"):
+            stream.write({0: np.zeros(16)})
+
+
+@pytest.mark.parametrize("samples", [np.zeros(15), np.array([None] * 16), np.array(["x"] * 16)])
+def test_only_blocks_of_numbers_are_kept(path, samples):
+    with RunStore(path) as store:
+        with pytest.raises(StoreError, match="expected 16 samples of numbers"):
+            store.stream(Law(), {"n": 4}, ROOT).write({0: samples})
+        assert not store.contents()
+
+
+def test_what_other_installations_drew_is_shown_left_alone_and_collected(path, monkeypatch):
+    with RunStore(path) as store:
+        drawn(store)
+    monkeypatch.setattr("estimators.store.runs.environment", lambda: "numpy 7.0")
+    with RunStore(path) as store:
+        assert not any(stored.current for stored in store.contents())
+        assert same(drawn(store), drawn(None))
+        assert [stored.current for stored in store.contents()] == [False, False, True, True]
+        assert store.collect() == 112 + 64
+        assert [stored.current for stored in store.contents()] == [True, True]
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_store_is_migrated_in_one_step(path, monkeypatch):
+    with RunStore(path) as store:
+        expected = drawn(store)
+    monkeypatch.setattr(database, "_MIGRATIONS", (*database._MIGRATIONS, ("ALTER TABLE stream ADD note TEXT",)))
+    monkeypatch.setattr(database, "VERSION", 2)
+    with RunStore(path) as store:
+        assert same(drawn(store), expected)
+        assert store._connection.execute("SELECT note FROM stream").fetchall() == [(None,), (None,)]
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match="has the schema 2, expected at most 1: a newer version wrote it"):
+        RunStore(path)
+
+
+# --- what is foreign or damaged
+
+
+def database_of(path, *statements):
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+FOREIGN = {
+    "text": (lambda path: path.write_text("n,value\n1,2\n"), "is not an SQLite database"),
+    "zeros": (lambda path: path.write_bytes(bytes(4096)), "is not an SQLite database"),
+    "header": (lambda path: path.write_bytes(b"SQLite format 3\0"), "is the database of another program"),
+    "database": (lambda path: database_of(path, "CREATE TABLE t (x)"), "is the database of another program"),
+    "tables": (
+        lambda path: database_of(
+            path, f"PRAGMA application_id = {database._APPLICATION}", "PRAGMA user_version = 1", "CREATE TABLE t (x)"
+        ),
+        r"has the tables \['t'\], expected",
+    ),
+    "folder": (lambda path: path.mkdir(), "is no file"),
+    "link": (lambda path: path.symlink_to("nowhere"), "is no file"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_foreign_files_are_refused_and_left_as_they_are(path, kind):
+    make, message = FOREIGN[kind]
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+    for writable in (True, False):
+        with pytest.raises(StoreError, match=message):
+            RunStore(path, writable=writable)
+    assert (path.read_bytes() if path.is_file() else None) == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sound") / "runs.sqlite"
+    with RunStore(path) as store:
+        expected = drawn(store, jobs=1)  # in order: the file has the same length each time
+    return path.read_bytes(), expected
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    cut=st.none() | st.floats(0.0, 1.0, exclude_max=True),
+    changes=st.lists(st.tuples(st.floats(0.0, 1.0, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=8),
+)
+def test_damaged_files_give_no_wrong_samples(tmp_path_factory, sound, cut, changes):
+    content, expected = sound
+    damaged = bytearray(content)
+    for place, change in changes:
+        damaged[int(place * len(content))] ^= change
+    if cut is not None:
+        damaged = content[: max(int(cut * len(content)), 1)]
+    path = tmp_path_factory.mktemp("damaged") / "runs.sqlite"
+    path.write_bytes(damaged)
+    try:
+        with RunStore(path) as store:
+            assert same(drawn(store), expected)
+            store.contents()
+    except StoreError:
+        pass
+    try:
+        RunStore(path, writable=False).close()
+    except StoreError as error:
+        refused = path.read_bytes()
+        with pytest.raises(StoreError):
+            RunStore(path)
+        assert path.read_bytes() == refused and str(path) in str(error)
+    shutil.rmtree(path.parent)
+
+
+def test_a_block_with_other_bits_than_its_checksum_is_refused(path):
+    with RunStore(path) as store:
+        drawn(store)
+    database_of(path, "UPDATE block SET samples = zeroblob(128) WHERE number = 2 AND stream = 1")
+    with RunStore(path) as store, pytest.raises(StoreError, match="is damaged in block 2 of normal of variance 1/n"):
+        drawn(store)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nobody can make files")
+def test_places_that_cannot_be_written(tmp_path):
+    with pytest.raises(StoreError, match="cannot be written"), RunStore("/proc/runs.sqlite") as store:
+        drawn(store)
+    with pytest.raises(StoreError, match="does not exist"):
+        RunStore(tmp_path / "none.sqlite", writable=False)
+    with pytest.raises(StoreError, match="cannot be written"):
+        RunStore(tmp_path / "none" / "runs.sqlite")
+
+
+def test_a_store_that_fails_ends_the_run(path):
+    claim = Claim("length", rt.norm(rt.gaussian(N)), predicted=rt.Theta(N**0.5), n=[4, 8, 16])
+    with RunStore(path) as store:
+        pass
+    with pytest.raises(StoreError, match="is closed"):
+        verify([claim], rng=0, jobs=Workers(1, store=store))
+    with pytest.raises(InputError, match="time_budget is given together with a store"):
+        verify([claim], rng=0, time_budget=1.0, jobs=Workers(1, store=store))
+    with pytest.raises(InputError, match="store is 'runs', expected a RunStore"):
+        Workers(1, store="runs")
+
+
+def test_verdicts_are_those_of_an_unstored_run(path, no_drawing):
+    claims = [Claim("law", Law(), statistic="rms", predicted=rt.Theta(N**-0.5), n=[4, 16, 64])]
+    plain = verify(claims, rng=0, jobs=1).results[0].to_dict()
+    for _ in range(2):
+        with RunStore(path) as store:
+            kept = verify(claims, rng=0, jobs=Workers(2, store=store)).results[0].to_dict()
+        assert {**kept, "seconds": 0} == {**plain, "seconds": 0}
+        no_drawing()
+
+
+def test_data_are_never_code():
+    for file in (Path(__file__).parents[1] / "estimators" / "store").glob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and hasattr(node.func, "id")}
+        assert not names & {"pickle", "marshal", "shelve", "cloudpickle"} and not called & {"eval", "exec", "compile"}

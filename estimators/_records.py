@@ -38,5 +38,5 @@ def matching_schema(record: Mapping[str, Any], schema: str) -> Iterator[None]:
         yield
     except KeyError as error:
         raise InputError(f"record has no field {error}, expected a record made by to_dict") from None
-    except (AttributeError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(f"record cannot be read ({error}), expected a record made by to_dict") from None

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DenseContraction", "einsum"]
 
+_LONGEST_EQUATION = 1000  # characters
+
 Array = np.ndarray
 
 #: Up to this many random tensors the order of a Frobenius norm is that of the exact mean square.
@@ -107,6 +109,8 @@ def parse(equation: str, count: int) -> tuple[list[str], str]:
     """
     if not isinstance(equation, str):
         raise EquationError(f"equation is {equation!r}, expected text such as 'ab,a,b->'")
+    if len(equation) > _LONGEST_EQUATION:
+        raise EquationError(f"equation has {len(equation)} characters, expected at most {_LONGEST_EQUATION}")
     text = "".join(equation.split())
     left, arrow, output = text.partition("->")
     terms = left.split(",")

@@ -20,6 +20,8 @@ from theory_checks.suites import SUITES, SuiteOptions, load_suite
 
 __all__ = ["Loaded", "load_claims", "load_file", "replayed", "select"]
 
+_MOST_SAMPLES = 2**32  # at one size, in a record that is replayed
+
 _QUICK_BUDGET = 0.25  # of claims that do not know how to be quick themselves
 
 
@@ -190,6 +192,16 @@ def _matching(claims: Sequence[Claim], pattern: str) -> set[int]:
     return {i for i, c in enumerate(claims) if wanted in c.id.lower() or wanted in c.name.lower()}
 
 
+def _drawn(result: Any) -> tuple[list[int], int]:
+    """Samples by size, and looks, of a recorded result."""
+    counts, looks = list(result["samples"]), result["looks"]
+    if not all(type(count) is int and 0 <= count <= _MOST_SAMPLES for count in counts):
+        raise ValueError(f"samples are {counts!r}")
+    if type(looks) is not int or looks < 1:
+        raise ValueError(f"looks is {looks!r}")
+    return counts, looks
+
+
 def replayed(claims: Sequence[Claim], results: Any) -> tuple[list[Claim | None], list[int]]:
     """The claims with the samples of an earlier run, and over how many looks that run split its levels.
 
@@ -207,11 +219,11 @@ def replayed(claims: Sequence[Claim], results: Any) -> tuple[list[Claim | None],
             results = json.loads(Path(results).read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"replay {results} cannot be read: {error.strerror or error}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"replay {results} is not JSON, expected the results of a run") from error
     try:
-        found = {r["id"] or r["name"]: (list(r["samples"]), int(r["looks"])) for r in results["results"]}
-    except (TypeError, KeyError, ValueError):
+        found = {result["id"] or result["name"]: _drawn(result) for result in results["results"]}
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         raise InputError("replay has no samples by claim, expected the results of a run") from None
     again: list[Claim | None] = []
     looks = []

@@ -256,7 +256,7 @@ def _recorded(replay: Any) -> Any:
         return json.loads(Path(replay).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"replay {replay} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"replay {replay} is not JSON, expected the results of a run") from error
 
 
@@ -269,7 +269,10 @@ def _check_replay(record: Any, options: Mapping[str, Any], total: int) -> None:
                 f"{argument.get(name, name)} is {value!r}, but the run to replay had {record[name]!r}, "
                 "expected the options of that run"
             )
-    counted = record.get("error_budget", {}).get("assertions", total)
+    spent = record.get("error_budget", {})
+    if not isinstance(spent, Mapping):
+        raise InputError(f"replay has the error budget {spent!r}, expected the results of a run")
+    counted = spent.get("assertions", total)
     if counted != total:
         raise InputError(
             f"target has {total} assertions, but the run to replay split its levels over {counted}, "

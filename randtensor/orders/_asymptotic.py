@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from randtensor.orders._exact import Number, is_number
+from randtensor.orders._exact import Number, is_finite, is_number
 from randtensor.orders._hull import dominated
 from randtensor.orders._monomial import Monomial, check_symbols
 
@@ -50,7 +49,7 @@ def monomials_of(value: object) -> Monomials | None:
     """The terms of the growth class of an order, scale, term or number; None for anything else."""
     if isinstance(value, Asymptotic):
         return value.order._monomials
-    if is_number(value) and math.isfinite(value):
+    if is_number(value) and is_finite(value):
         return frozenset([Monomial()] if value else [])
     return None
 

@@ -9,7 +9,7 @@ from typing import TypeGuard
 
 from randtensor.errors import OrderError
 
-__all__ = ["Number", "exact_coefficient", "is_number", "power", "rational"]
+__all__ = ["Number", "exact_coefficient", "is_finite", "is_number", "power", "rational"]
 
 Number = int | float | Fraction
 
@@ -23,6 +23,15 @@ _LARGEST_EXACT_POWER = 4096
 def is_number(value: object) -> TypeGuard[Number]:
     """Whether ``value`` is a real number (truth values are not)."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_finite(value: Number) -> bool:
+    """Whether a number is finite; fractions always are, also those that no float can hold.
+
+    >>> is_finite(10**400), is_finite(float("inf"))
+    (True, False)
+    """
+    return isinstance(value, Rational) or math.isfinite(value)
 
 
 def rational(value: object, argument: str) -> Fraction:

@@ -119,12 +119,12 @@ def draw_samples(
 
 def _streams(
     store: RunStore | None, quantity: Quantity, sizes: Sequence[Sizes], root: np.random.SeedSequence
-) -> list[Stream] | None:
+) -> tuple[Stream, ...] | None:
     """Where the blocks are kept; None if there is no store, or the quantity has no identity to be found again by."""
     if store is None:
         return None
     try:
-        return [store.stream(quantity, size, root) for size in sizes]
+        return store.streams(quantity, sizes, root)
     except StoreError as error:
         _log.warning("%s: its samples are not kept in %s", error, store.path)
         return None

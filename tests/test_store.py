@@ -237,7 +237,7 @@ def test_other_bits_are_told(path):
 
     with RunStore(path) as store:
         drawn(store, quantity=Restless())
-        stream = store.stream(Restless(), {"n": 4}, ROOT)
+        (stream,) = store.streams(Restless(), [{"n": 4}], ROOT)
         with pytest.raises(StoreError, match="block 0 of normal of variance 1/n was drawn with other bits before"):
             stream.write({0: np.zeros(16)})
 
@@ -246,7 +246,7 @@ def test_other_bits_are_told(path):
 def test_only_blocks_of_numbers_are_kept(path, samples):
     with RunStore(path) as store:
         with pytest.raises(StoreError, match="expected 16 samples of numbers"):
-            store.stream(Law(), {"n": 4}, ROOT).write({0: samples})
+            store.streams(Law(), [{"n": 4}], ROOT)[0].write({0: samples})
         assert not store.contents()
 
 

@@ -51,7 +51,7 @@ def _simd() -> str:
 
 
 def _blas() -> list[str]:
-    """The BLAS libraries NumPy and SciPy bring, by name, version and kernels; not those that others load later."""
+    """BLAS libraries by name, version and kernels, but for those of frameworks, which may be loaded or not."""
     import scipy.linalg  # noqa: F401  (loads its own)
     from threadpoolctl import threadpool_info
 
@@ -59,6 +59,6 @@ def _blas() -> list[str]:
         {
             f"{info['internal_api']} {info['version']} {info.get('architecture', '')}"
             for info in threadpool_info()
-            if info["user_api"] == "blas" and any(f"/{name}" in info["filepath"] for name in ("numpy", "scipy"))
+            if info["user_api"] == "blas" and not {"torch", "jaxlib"} & set(Path(info["filepath"]).parts)
         }
     )

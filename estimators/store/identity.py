@@ -16,6 +16,7 @@ import sysconfig
 import types
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -223,8 +224,12 @@ def _owner(module: str | None) -> str | None:
     if home is None or place is None or top == "__main__":
         return None
     installed = [Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")]
-    inside = "site-packages" in place or any(folder in Path(place).resolve().parents for folder in installed)
-    return f"{module} {getattr(home, '__version__', '')}" if inside else None
+    if "site-packages" not in place and not any(folder in Path(place).resolve().parents for folder in installed):
+        return None
+    try:
+        return f"{module} {getattr(home, '__version__', None) or version(top)}"
+    except PackageNotFoundError:  # nothing says whether it is the same as at another time
+        return None
 
 
 def _source(module: types.ModuleType) -> bytes:

@@ -13,7 +13,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -89,9 +89,15 @@ class RunStore:
         self._connection: sqlite3.Connection | None = None
         self._closed, self._lock, self._process = False, threading.RLock(), os.getpid()
 
-    def stream(self, quantity: Quantity, sizes: Sizes, root: np.random.SeedSequence) -> Stream:
-        """The blocks of a quantity at given sizes and seed."""
-        return Stream(self, quantity, sizes, root)
+    def streams(self, quantity: Quantity, sizes: Sequence[Sizes], root: np.random.SeedSequence) -> tuple[Stream, ...]:
+        """The blocks of a quantity at a seed, for each of ``sizes``.
+
+        Raises
+        ------
+        StoreError : the quantity cannot be identified.
+        """
+        name = identity(quantity)
+        return tuple(Stream(self, name, quantity, size, root) for size in sizes)
 
     def contents(self) -> tuple[Stored, ...]:
         """What is in the store, in the order in which it was begun."""
@@ -164,16 +170,18 @@ class RunStore:
 
 
 class Stream:
-    """The stored blocks of one quantity at one size and seed; see `RunStore.stream`."""
+    """The stored blocks of one quantity, known by its identity, at one size and seed; see `RunStore.streams`."""
 
-    def __init__(self, store: RunStore, quantity: Quantity, sizes: Sizes, root: np.random.SeedSequence) -> None:
+    def __init__(
+        self, store: RunStore, name: str, quantity: Quantity, sizes: Sizes, root: np.random.SeedSequence
+    ) -> None:
         entropy: Any = root.entropy
         words = int(entropy) if isinstance(entropy, int | np.integer) else [int(word) for word in entropy]
         self.store, self.length = store, quantity.block_length(sizes)
         self._sizes = json.dumps({name: int(size) for name, size in sorted(sizes.items())})
         self._seed = json.dumps([words, [int(word) for word in root.spawn_key]])
         self._quantity = quantity.describe()[:200]
-        parts = (identity(quantity), self._sizes, self._seed, str(self.length), environment())
+        parts = (name, self._sizes, self._seed, str(self.length), environment())
         self.key = hashlib.sha256("\0".join(parts).encode()).digest()
 
     def read(self, first: int, last: int) -> dict[int, NDArray[Any]]:

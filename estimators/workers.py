@@ -13,7 +13,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -25,7 +33,7 @@ from numpy.typing import NDArray
 from estimators.store.environment import environment
 from estimators.store.runs import RunStore
 from randtensor._blas import single_threaded_blas
-from randtensor.errors import InputError
+from randtensor.errors import InputError, WorkersError
 from randtensor.quantity import Quantity, Sizes
 
 __all__ = ["Jobs", "Keep", "Span", "Workers", "positive_integer"]
@@ -33,6 +41,7 @@ __all__ = ["Jobs", "Keep", "Span", "Workers", "positive_integer"]
 _PORTION = 0.25  # seconds
 _GROWTH = 4  # times the longest portion measured so far, at most in the next one
 _AHEAD = 2  # portions per worker that wait or run: more would only make the end uneven
+_LOST = (BrokenExecutor, CancelledError)
 _REPAIRS = 3  # times in a row that processes may be killed before anything is finished
 
 
@@ -141,8 +150,9 @@ class Workers:
 
         Raises
         ------
-        InputError : a quantity that cannot be sent to another process, a worker whose software would give other bits,
-            or processes that are killed time and again.
+        InputError : a quantity that cannot be sent to another process.
+        WorkersError : a worker whose software would give other bits, processes that are killed time and again, or an
+            executor from elsewhere that is lost.
         """
         portions, stop = _Portions(list(spans), self.count, steps), threading.Event()
         draw = partial(_draw, quantity, sizes, root, stop)
@@ -181,11 +191,11 @@ class Workers:
         breaks = 0
         try:
             while True:
-                broken: BrokenExecutor | None = None
+                broken: Exception | None = None
                 while broken is None and len(running) < _AHEAD * self.count and (span := portions.next()) is not None:
                     try:
                         running[submit(span)] = span
-                    except BrokenExecutor as error:
+                    except _LOST as error:
                         portions.again(span)
                         broken = error
                 if not running and broken is None:
@@ -196,7 +206,7 @@ class Workers:
                     span = running[future]
                     try:
                         seconds, blocks = future.result()
-                    except BrokenExecutor as error:
+                    except _LOST as error:
                         portions.again(span)
                         if broken is None:  # and so are all others of the pool
                             broken = error
@@ -220,12 +230,15 @@ class Workers:
                     keep(Span(span.index, span.first, span.first + len(blocks)), blocks)
             raise
 
-    def _repair(self, breaks: int, error: BrokenExecutor) -> None:
-        """A worker was killed: processes of our own are started again, unless that does not help."""
+    def _repair(self, breaks: int, error: Exception) -> None:
+        """Workers were lost: processes of our own are started again, unless that does not help."""
         if isinstance(self.executor, Executor):
-            raise error
+            lost = type(error).__name__
+            raise WorkersError(
+                f"the executor lost its workers ({lost} {error}), expected it to run all tasks"
+            ) from error
         if breaks > _REPAIRS:
-            raise InputError(
+            raise WorkersError(
                 f"processes that draw samples were killed {breaks} times in a row, "
                 "expected enough memory for one block in each: fewer jobs"
             ) from error
@@ -307,7 +320,7 @@ def _draw_elsewhere(expected: str, packed: bytes, span: Span) -> _Done:
     """A portion, in a process that may be on another machine."""
     if environment() != expected:
         mine, theirs = (set(text.splitlines()) for text in (environment(), expected))
-        raise InputError(
+        raise WorkersError(
             f"a worker has {sorted(mine - theirs)}, expected {sorted(theirs - mine)} as in the process that collects: "
             "other software, or another kind of processor, draws other bits"
         )

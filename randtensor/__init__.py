@@ -21,6 +21,7 @@ from randtensor.errors import (
     RandtensorError,
     ShapeError,
     StoreError,
+    WorkersError,
 )
 from randtensor.expansions import Expansion
 from randtensor.functions import (
@@ -113,6 +114,7 @@ __all__ = [
     "StoreError",
     "Term",
     "Theta",
+    "WorkersError",
     "abs",
     "apply",
     "arctan",

@@ -15,6 +15,7 @@ __all__ = [
     "RandtensorError",
     "ShapeError",
     "StoreError",
+    "WorkersError",
 ]
 
 
@@ -52,3 +53,7 @@ class InputError(RandtensorError):
 
 class StoreError(RandtensorError):
     """A run store that cannot be read, written, or trusted: a foreign or damaged file, a full disk, other bits."""
+
+
+class WorkersError(RandtensorError):
+    """Workers that were lost or would draw other bits; what was finished before is in the run store, if any."""

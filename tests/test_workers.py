@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -17,8 +17,9 @@ import estimators
 import randtensor as rt
 from estimators import RunStore, Workers, draw_samples
 from estimators.workers import Span, _Portions
-from randtensor.errors import InputError
+from randtensor.errors import InputError, WorkersError
 from randtensor.quantity import Quantity
+from theory_checks import Claim, verify
 
 N = rt.Scale("n")
 ROOT = np.random.SeedSequence(3)
@@ -116,7 +117,7 @@ def test_a_killed_process_is_replaced(tmp_path):
 
 
 def test_processes_that_are_always_killed_end_in_a_sentence():
-    with Workers(1, executor="processes") as workers, pytest.raises(InputError, match="killed 4 times in a row"):
+    with Workers(1, executor="processes") as workers, pytest.raises(WorkersError, match="killed 4 times in a row"):
         draw_samples(Law(os.devnull + "/none"), [{"n": 5}], [20], ROOT, jobs=workers)
 
 
@@ -133,9 +134,28 @@ def test_errors_come_out_of_processes(processes):
         draw_samples(law, [{"n": 5}], [20], ROOT, jobs=processes)
 
 
+@pytest.mark.parametrize("error", [BrokenExecutor("gone"), CancelledError("gone")])
+def test_an_executor_that_is_lost_ends_the_run_and_not_the_claim(tmp_path, error):
+    class Lost(Deferred):
+        def _run(self, future, function, arguments):
+            if len(self.submitted) > 8:
+                future.set_exception(error)
+            else:
+                super()._run(future, function, arguments)
+
+    claim = Claim("law", Law(), statistic="rms", predicted=rt.Theta(1), n=[4, 8, 16])
+    with RunStore(tmp_path / "runs.sqlite") as store:
+        with pytest.raises(WorkersError, match=f"lost its workers .{type(error).__name__} gone"):
+            verify([claim], rng=0, jobs=Workers(2, executor=Lost(), store=store))
+        assert sum(stored.blocks for stored in store.contents()) > 0
+        resumed = verify([claim], rng=0, jobs=Workers(1, store=store)).results[0].to_dict()
+    whole = verify([claim], rng=0, jobs=1).results[0].to_dict()
+    assert {**resumed, "seconds": 0} == {**whole, "seconds": 0}
+
+
 def test_workers_with_other_software_are_refused(monkeypatch):
     monkeypatch.setattr("estimators.workers.environment", iter(["numpy 2.4"] + ["numpy 7.0"] * 9).__next__)
-    with ThreadPoolExecutor(1) as pool, pytest.raises(InputError, match=r"a worker has \['numpy 7.0'\], expected"):
+    with ThreadPoolExecutor(1) as pool, pytest.raises(WorkersError, match=r"a worker has \['numpy 7.0'\], expected"):
         draw_samples(Law(), [{"n": 5}], [20], ROOT, jobs=Workers(1, executor=pool))
 
 

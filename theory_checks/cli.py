@@ -95,6 +95,12 @@ def main() -> None:
     help="What the workers are; it changes no number.",
 )
 @click.option(
+    "--scheduler",
+    default=None,
+    metavar="ADDRESS",
+    help="Draw on the cluster of this Dask scheduler instead, such as tcp://host:8786.",
+)
+@click.option(
     "--store",
     type=click.Path(path_type=Path),
     default=None,
@@ -156,6 +162,7 @@ def verify(
     budget: float,
     jobs: int | None,
     executor: str,
+    scheduler: str | None,
     store: Path | None,
     resume: bool,
     rng: int,
@@ -184,7 +191,7 @@ def verify(
         if targets and not any(target in SUITES for target in targets):
             raise InputError("inputs is given, but only suites use it, expected the name of a suite")
         rows = load_inputs(inputs, normalize=normalize)
-    with opened_workers(jobs, executor, store, resume) as workers, progress_bar() as progress:
+    with opened_workers(jobs, executor, scheduler, store, resume) as workers, progress_bar() as progress:
         try:
             report = run(
                 list(targets or sorted(SUITES)),

@@ -10,25 +10,31 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from randtensor.errors import StoreError
+from randtensor.errors import StoreError, WorkersError
 
 if TYPE_CHECKING:
     from estimators import Workers
 
 __all__ = ["gc", "opened_workers", "show"]
 
+_RETRIES = 3  # of a task whose worker is lost
+_PATIENCE = 30  # seconds, to reach a scheduler
+
 
 @contextmanager
-def opened_workers(jobs: int | None, executor: str, store: Path | None, resume: bool) -> Iterator[Workers]:
+def opened_workers(
+    jobs: int | None, executor: str, scheduler: str | None, store: Path | None, resume: bool
+) -> Iterator[Workers]:
     """Workers for one run of the program, which ends in the same way on SIGTERM as on Ctrl-C.
 
     Raises
     ------
     StoreError : a store that exists and is not to be resumed, or that is none.
+    WorkersError : a scheduler that cannot be reached.
     """
     from estimators import RunStore, Workers
 
@@ -39,7 +45,31 @@ def opened_workers(jobs: int | None, executor: str, store: Path | None, resume: 
     with ExitStack() as stack:
         stack.enter_context(_terminable())
         kept = None if store is None else stack.enter_context(RunStore(store))
-        yield stack.enter_context(Workers(jobs, executor=executor, store=kept))
+        if scheduler is None:
+            yield stack.enter_context(Workers(jobs, executor=executor, store=kept))
+        else:
+            client = stack.enter_context(_client(scheduler))
+            count = jobs or sum(client.ncores().values()) or None
+            yield Workers(count, executor=client.get_executor(retries=_RETRIES), store=kept)
+
+
+@contextmanager
+def _client(scheduler: str) -> Iterator[Any]:
+    """A client of a cluster of Dask."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise WorkersError(
+            "scheduler is given, but the package distributed is not installed: pip install 'randtensor[cluster]'"
+        ) from error
+    try:
+        client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise WorkersError(
+            f"scheduler {scheduler} cannot be reached ({error}), expected an address such as tcp://host:8786"
+        ) from error
+    with client:
+        yield client
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from estimators.workers import Jobs, Workers
-from randtensor.errors import InputError, RandtensorError, StoreError
+from randtensor.errors import InputError, RandtensorError, StoreError, WorkersError
 from randtensor.seeding import Seed, root_sequence
 from theory_checks.adaptive import check_within
 from theory_checks.budget import assertions, spend
@@ -91,7 +91,8 @@ def verify(
     ------
     InputError : a target or option that cannot be used, or a replay of a run with other options. A claim that cannot be
         checked raises nothing: it is inconclusive, with the sentence about it as the reason.
-    StoreError : the store cannot be read or written; what was kept in it before is still there.
+    StoreError, WorkersError : the store cannot be read or written, or the workers are lost; what was kept in the store
+        before is still there.
     Interrupted : on Ctrl-C, once a claim has been checked.
 
     Examples
@@ -173,7 +174,7 @@ def verify(
                 told(0, sum(claim.counts))
             try:
                 found = check(claim, rng=root, jobs=workers, progress=told, false_refutation=levels[i], looks=looks[i])
-            except StoreError:
+            except (StoreError, WorkersError):
                 raise  # it is not the claim that cannot be checked
             except RandtensorError as error:
                 details = {"error": type(error).__name__}

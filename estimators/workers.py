@@ -189,6 +189,8 @@ class Workers:
         """Keep a few portions per worker under way until all are done; those of a pool that broke are run again."""
         running: dict[Future[_Done], Span] = {}
         breaks = 0
+        # once a pool of our own broke, all that it had is lost or done at once; of others nothing is known
+        patience = 0.0 if isinstance(self.executor, Executor) else None
         try:
             while True:
                 broken: Exception | None = None
@@ -200,7 +202,9 @@ class Workers:
                         broken = error
                 if not running and broken is None:
                     return
-                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                ended = (
+                    wait(running, return_when=FIRST_COMPLETED) if broken is None else wait(running, timeout=patience)
+                ).done
                 while ended:
                     future = ended.pop()
                     span = running[future]
@@ -208,9 +212,9 @@ class Workers:
                         seconds, blocks = future.result()
                     except _LOST as error:
                         portions.again(span)
-                        if broken is None:  # and so are all others of the pool
+                        if broken is None:
                             broken = error
-                            ended |= wait(running).done - {future}
+                            ended |= wait(running, timeout=patience).done - {future}
                     else:
                         breaks = 0
                         portions.learn(span, seconds)

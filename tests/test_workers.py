@@ -138,10 +138,10 @@ def test_errors_come_out_of_processes(processes):
 def test_an_executor_that_is_lost_ends_the_run_and_not_the_claim(tmp_path, error):
     class Lost(Deferred):
         def _run(self, future, function, arguments):
-            if len(self.submitted) > 8:
-                future.set_exception(error)
-            else:
+            if len(self.submitted) <= 8:
                 super()._run(future, function, arguments)
+            elif future.set_running_or_notify_cancel():
+                future.set_exception(error)
 
     claim = Claim("law", Law(), statistic="rms", predicted=rt.Theta(1), n=[4, 8, 16])
     with RunStore(tmp_path / "runs.sqlite") as store:

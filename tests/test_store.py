@@ -24,6 +24,8 @@ from estimators.store import database, identity
 from randtensor.errors import InputError, StoreError
 from randtensor.quantity import Quantity
 from theory_checks import Claim, verify
+from theory_checks.loading import load_claims
+from theory_checks.suites import SUITES, SuiteOptions
 
 N = rt.Scale("n")
 ROOT = np.random.SeedSequence(3)
@@ -218,6 +220,17 @@ def test_an_identity_is_the_same_in_every_process():
     assert len(found) == 1 and len(found.pop().split()) == 2
 
 
+@pytest.mark.slow
+def test_the_identities_of_all_suites_are_stable():
+    claims = [claim for loaded in load_claims(sorted(SUITES), SuiteOptions(quick=True)) for claim in loaded.claims]
+    again = [claim for loaded in load_claims(sorted(SUITES), SuiteOptions(quick=True)) for claim in loaded.claims]
+    for claim, other in zip(claims, again, strict=True):
+        before = identity(claim.quantity)
+        assert identity(other.quantity) == before, claim.label
+        claim.quantity.sample_block(claim.sizes[0], 0, ROOT)
+        assert identity(claim.quantity) == before, claim.label
+
+
 def test_what_has_no_value_is_drawn_but_not_kept(path, caplog):
     law = Law()
     law.lock = threading.Lock()
@@ -296,7 +309,7 @@ FOREIGN = {
         lambda path: database_of(
             path, f"PRAGMA application_id = {database._APPLICATION}", "PRAGMA user_version = 1", "CREATE TABLE t (x)"
         ),
-        r"has the tables \['t'\], expected",
+        "has other tables than the schema 1, expected",
     ),
     "folder": (lambda path: path.mkdir(), "is no file"),
     "link": (lambda path: path.symlink_to("nowhere"), "is no file"),
@@ -313,6 +326,54 @@ def test_foreign_files_are_refused_and_left_as_they_are(path, kind):
             RunStore(path, writable=writable)
     assert (path.read_bytes() if path.is_file() else None) == before
     assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER code AFTER INSERT ON block BEGIN DELETE FROM block; END",
+        "CREATE VIEW more AS SELECT * FROM block",
+        "CREATE INDEX more ON block (format)",
+        "ALTER TABLE block ADD more TEXT",
+        "DROP TABLE environment",
+        "PRAGMA user_version = -1",
+    ],
+)
+def test_stores_with_another_schema_are_refused(path, statement):
+    with RunStore(path) as store:
+        drawn(store)
+    database_of(path, statement)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="has other tables than the schema"):
+        RunStore(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "stream SET sizes = '" + "[" * 10**5 + "'",
+        "stream SET sizes = 'n = 4'",
+        "stream SET sizes = '[4]'",
+        "stream SET seed = CAST(x'ff' AS TEXT)",
+        "block SET format = '<f8(999999999999999999)'",
+        "block SET format = '|O(16)'",
+        "block SET samples = zeroblob(0)",
+        "block SET number = number + 1000000, checksum = x''",
+    ],
+)
+def test_whatever_is_in_the_tables(path, change):
+    with RunStore(path) as store:
+        expected = drawn(store)
+    database_of(path, f"UPDATE {change}")
+    with RunStore(path) as store:
+        try:
+            assert same(drawn(store), expected)
+            store.contents()
+        except StoreError as error:
+            assert str(path) in str(error)
+        else:
+            assert "number" in change
 
 
 @pytest.fixture(scope="module")

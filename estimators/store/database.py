@@ -43,7 +43,6 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT""",
     ),
 )
-_TABLES = {"environment", "stream", "block"}
 
 #: of the schema that this version of the library writes
 VERSION = len(_MIGRATIONS)
@@ -153,11 +152,23 @@ def _inspect(path: Path) -> None:
         if found != "ok":
             raise StoreError(f"store {path} is damaged ({' '.join(found.split())}), expected a run store")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        schema = _schema(connection)
     if version > VERSION:
         raise StoreError(f"store {path} has the schema {version}, expected at most {VERSION}: a newer version wrote it")
-    if version and tables != _TABLES:
-        raise StoreError(f"store {path} has the tables {sorted(tables)}, expected {sorted(_TABLES)}")
+    if schema != _schema_of(version):
+        raise StoreError(f"store {path} has other tables than the schema {version}, expected a run store")
+
+
+def _schema(connection: sqlite3.Connection) -> set[tuple[str, str, str | None]]:
+    """Everything that is defined in a database: a trigger in it would be code."""
+    return set(connection.execute("SELECT type, name, sql FROM sqlite_schema"))
+
+
+def _schema_of(version: int) -> set[tuple[str, str, str | None]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in (statement for script in _MIGRATIONS[:version] for statement in script):
+            connection.execute(statement)
+        return _schema(connection)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -122,7 +122,7 @@ class RunStore:
                 )
                 for quantity, sizes, seed, length, text, blocks, size in rows
             )
-        except (ValueError, AttributeError, TypeError) as error:
+        except (AttributeError, RecursionError, TypeError, ValueError) as error:
             raise StoreError(f"store {self.path} is damaged ({error}), expected a run store") from error
 
     def collect(self) -> int:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes
 
 COMMON = """
 import faulthandler, os, random, resource, signal, sys, time
-faulthandler.dump_traceback_later(30, exit=True)
+faulthandler.dump_traceback_later(100, exit=True)
 import numpy as np
 from estimators import RunStore, Workers, draw_samples
 from estimators.store import environment, identity
@@ -157,7 +157,7 @@ def slow(n, batch, generator):
     return generator.standard_normal((batch, n)).sum(1)
 
 claims = [
-    Claim(name, slow, statistic="rms", predicted=rt.Theta(n**0.5), n=[4, 16, 64], samples=8_000, id=name)
+    Claim(name, slow, statistic="rms", predicted=rt.Theta(n**0.5), n=[4, 16, 64], samples=6_000, id=name)
     for name in ("first", "second")
 ]
 """

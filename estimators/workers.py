@@ -66,8 +66,8 @@ class Workers:
     count : number of workers; default: the number of processors. With an executor from elsewhere, how many tasks it
         runs at once.
     executor : "threads", "processes", or any `concurrent.futures.Executor`, such as that of an engine for clusters.
-        Tasks for other processes are pickled, by cloudpickle where it is installed, which functions defined in a script
-        need.
+        Tasks for other processes are pickled, by cloudpickle where it is installed (the extra ``cluster``), which
+        networks, and functions defined in a script, need.
     store : keeps every finished block, and gives those it has; see `RunStore`.
 
     None of these changes a bit of any result. Processes are started when they are first needed, and end with `close` or
@@ -343,7 +343,7 @@ def _packed(x: Any) -> bytes:
         data: bytes = chosen.dumps(x)
         return data
     except Exception as error:
-        advice = "" if chosen is not pickle else "; functions defined in a script need the package cloudpickle"
+        advice = "" if chosen is not pickle else "; networks and functions of a script need the package cloudpickle"
         raise InputError(f"quantity cannot be sent to another process ({error}){advice}") from error
 
 

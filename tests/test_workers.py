@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 import estimators
 import randtensor as rt
 from estimators import RunStore, Workers, draw_samples
-from estimators.workers import Span, _Portions
+from estimators.workers import Span, _packed, _Portions, _unpacked
 from randtensor.errors import InputError, WorkersError
 from randtensor.quantity import Quantity
 from theory_checks import Claim, verify
@@ -221,3 +222,13 @@ def test_portions_cover_every_block_once(spans, workers, costs, lost):
 def test_bad_options_get_a_sentence(options, message):
     with pytest.raises(InputError, match=message):
         Workers(**options)
+
+
+def test_without_cloudpickle_tensors_can_be_sent(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    for name in ("contraction", "norm"):
+        quantity, sizes, _ = _unpacked(_packed((LAWS[name], [{"n": 4}], ROOT)))
+        assert np.array_equal(quantity.sample(sizes[0], 3, rng=0), LAWS[name].sample(4, 3, rng=0))
+    for name in ("correlation", "combination"):
+        with pytest.raises(InputError, match=r"cannot be sent .* need the package cloudpickle"):
+            _packed((LAWS[name], [{"n": 4}], ROOT))

@@ -52,9 +52,7 @@ def relative_energies(vector: Any, eigenvectors: Array) -> Array:
         raise ShapeError(f"vector has shape {r.shape}, expected ({len(eigenvectors)},): one number per input")
     largest = np.abs(r).max(initial=0.0)
     if not 0 < largest < np.inf:
-        raise InputError(
-            f"vector has the largest entry {largest:g}, expected one that is finite and not zero everywhere"
-        )
+        raise InputError(f"vector has the largest entry {largest:g}, expected a finite vector that is not zero")
     r = r / largest  # squares do not overflow
     return np.asarray(np.cumsum((eigenvectors.T @ r) ** 2) / (r @ r))
 

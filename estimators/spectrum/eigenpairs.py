@@ -62,9 +62,8 @@ class Spectrum:
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
             raise ShapeError(f"gramian has shape {matrix.shape}, expected a square matrix")
         if not np.isfinite(matrix).all():
-            raise InputError(
-                f"gramian has {np.count_nonzero(~np.isfinite(matrix))} NaN or infinite entries, expected none"
-            )
+            wrong = np.count_nonzero(~np.isfinite(matrix))
+            raise InputError(f"gramian has {wrong} NaN or infinite entries, expected none")
         tolerance = 1e3 * np.finfo(matrix.dtype if matrix.dtype.kind == "f" else float).eps
         if np.abs(matrix - matrix.T).max() > tolerance * np.abs(matrix).max():
             raise InputError("gramian is not symmetric, expected a symmetric matrix")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -107,10 +106,6 @@ class ProgramModel:
             raise InputError(f"function is {self.function!r}, expected a random function such as rt.networks.mlp(...)")
         object.__setattr__(self, "rng", root_sequence(self.rng))
 
-    @cached_property
-    def _networks(self) -> dict[bytes, Network]:
-        return {}
-
     def _gradients(self, X: Array) -> Any:
         """Outputs and gradients at the inputs; the same parameters whatever the inputs are."""
         if self.function.outputs(X.shape[1:]) is not None:
@@ -120,9 +115,8 @@ class ProgramModel:
         draw = Draw(sizes, 1, generator)
         targets = np.zeros(len(X))
         # entries are drawn as a whole: what is revealed of a matrix would depend on the inputs
-        network = Network(
-            self.function, X, targets, lambda f, y: f - y, {}, 0.0, draw, vectors=max(sizes.values(), default=1)
-        )
+        largest = max(sizes.values(), default=1)
+        network = Network(self.function, X, targets, np.subtract, {}, 0.0, draw, vectors=largest)
         return network.evaluate(network.start, range(len(X)))
 
     def outputs(self, X: Any) -> Array:

@@ -32,7 +32,7 @@ def kernel_velocity(network: LayeredNetwork, theta: Any, X: Any, y: Any) -> Arra
     targets, theta = check_targets(y, len(inputs)), network.check_parameters(theta)
     trace = network.forward(theta, inputs)
     direction = network.pull_back(theta, trace, trace.outputs - targets)
-    return Tangents(network, theta, inputs, direction).gramian() / -len(inputs)
+    return np.asarray(Tangents(network, theta, inputs, direction).gramian() / -len(inputs))
 
 
 def eigenvalue_velocities(found: Spectrum, velocity: Array) -> Array:

@@ -42,7 +42,7 @@ def eigenvalue_velocities(found: Spectrum, velocity: Array) -> Array:
     >>> eigenvalue_velocities(Spectrum.of(np.diag([2.0, 1.0])), np.array([[5.0, 1.0], [1.0, 3.0]])).tolist()
     [5.0, 3.0]
     """
-    return np.einsum("ai,ab,bi->i", found.eigenvectors, velocity, found.eigenvectors)
+    return np.asarray(np.einsum("ai,ab,bi->i", found.eigenvectors, velocity, found.eigenvectors))
 
 
 def alignment_velocity(found: Spectrum, velocity: Array, y: Any, k: int) -> float:

@@ -26,6 +26,7 @@ SUITES: dict[str, str] = {
     "weak-correlations": "theory_checks.suites.weak_correlations",
     "correlation-functions": "theory_checks.suites.correlation_functions",
     "wide-gaussianity": "theory_checks.suites.wide_gaussianity",
+    "spectrum-alignment": "theory_checks.suites.spectrum_alignment",
 }
 
 

@@ -1,0 +1,223 @@
+"""How the tangent kernel depends on the width, with the parametrisation as an explicit hypothesis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import randtensor as rt
+from estimators import Training, TrainingQuantity, tangent_kernel
+from estimators.training import Observable, Snapshot
+from theory_checks.claims import Claim
+from theory_checks.suites.spectrum_alignment.plan import DERIVED, LEAKY, Plan, n
+
+__all__ = ["at_start", "in_training", "kinks"]
+
+Array = np.ndarray
+
+RATE, STEPS = 0.1, 10
+
+
+def at_start(plan: Plan) -> Iterator[Claim]:
+    """Fluctuation of the kernel, and its velocity along the residual, at initialisation."""
+    options: dict[str, Any] = {"source": f"{DERIVED}; NTK parametrisation"}
+    for activation in ("tanh", LEAKY):
+        f = rt.networks.two_layer(plan.inputs.shape[1], n, activation)
+        start = Training(f, plan.inputs, plan.targets, learning_rate=RATE, steps=0)
+        yield Claim(
+            f"|G_0 - E G_0| / |E G_0|, one hidden layer, {activation}",
+            TrainingQuantity(start, _fluctuation(tangent_kernel(f, plan.inputs)), reduce=None),
+            id=f"A9.{activation.partition('_')[0]}",
+            predicted=rt.Theta(n**-0.5),
+            **plan.grid(256, 4, [600, 400, 250, 120]),
+            **options,
+        )
+    deep = rt.networks.mlp(plan.inputs.shape[1], n, 2, "tanh")
+    velocity, aligned = _velocity(deep, plan, residual=True), _velocity(deep, plan, residual=False)
+    sizes = plan.grid(128, 4, [2400, 1200, 600, 300])
+    for ident, name, quantity, statistic in (
+        ("A15.residual", "velocity O3 m of the kernel at a pair of inputs, two hidden layers", velocity, "rms"),
+        ("A15.outputs", "the same along the outputs, O3 f", aligned, "mean"),
+    ):
+        yield Claim(
+            name,
+            quantity,
+            id=ident,
+            statistic=statistic,
+            predicted=rt.Theta(n**-1),
+            correction=1.0,
+            **sizes,
+            **options,
+        )
+
+
+def _fluctuation(mean: Array) -> Observable:
+    """The distance of the kernel from its mean, which for one hidden layer is the limiting kernel at every width."""
+
+    def relative(snapshot: Snapshot) -> Array:
+        return np.asarray(np.linalg.norm(snapshot.kernel - mean, axis=(1, 2)) / np.linalg.norm(mean))
+
+    return Observable(f"distance from {np.linalg.norm(mean):.17g}", relative)
+
+
+def _velocity(f: rt.RandomFunction, plan: Plan, residual: bool) -> rt.Quantity:
+    """sum_c O3[a, b, c] r_c at the first two inputs, with r = f - y, or r = f."""
+    points, targets = plan.inputs[:2], plan.targets[:2] if residual else np.zeros(2)
+    second = [f.derivative(x, order=2) for x in points]
+    first = [f.derivative(x) for x in points]
+    total: Any = 0.0
+    for c, (x, y) in enumerate(zip(points, targets, strict=True)):
+        for a, b in ((0, 1), (1, 0)):
+            total = total + rt.einsum("ab,a,b->", second[a], first[b], first[c]) * (f(x) - float(y))
+    quantity: rt.Quantity = total
+    return quantity
+
+
+def in_training(plan: Plan) -> Iterator[Claim]:
+    """Smooth activations at a fixed time of training."""
+    hypotheses: tuple[tuple[str, str, dict[str, Any], Any, float], ...] = (
+        ("1", "NTK parametrisation, one hidden layer", {"hidden_layers": 1}, RATE, -1),
+        ("2", "NTK parametrisation, two hidden layers", {"hidden_layers": 2}, RATE, -1),
+        (
+            "standard.1",
+            "standard parametrisation, learning rate 0.1 / n, one hidden layer",
+            {"hidden_layers": 1, "parametrization": "standard"},
+            RATE * n**-1,
+            -2,
+        ),
+        (
+            "standard.2",
+            "standard parametrisation, learning rate 0.1 / n, two hidden layers",
+            {"hidden_layers": 2, "parametrization": "standard"},
+            RATE * n**-1,
+            -1,
+        ),
+    )
+    sizes = plan.grid(64, 4, [700, 450, 300, 150])
+    for ident, words, options, rate, power in hypotheses:
+        run = _descent(plan, "tanh", learning_rate=rate, **options)
+        yield Claim(
+            f"|G_t - G_0| / |G_0| after {STEPS} steps, tanh, {words}",
+            TrainingQuantity(run, RELATIVE_CHANGE, reduce=None),
+            id=f"A10.{ident}",
+            predicted=rt.Theta(n**power),
+            source=DERIVED,
+            correction=1.0,
+            **sizes,
+        )
+    run = _descent(plan, "tanh", hidden_layers=1)
+    yield Claim(
+        f"departure of the residual from that of the frozen kernel after {STEPS} steps, tanh",
+        TrainingQuantity(run, "linearization_error"),
+        id="A8",
+        statistic="L1",
+        predicted=rt.Theta(n**-1),
+        source=DERIVED,
+        correction=1.0,
+        **plan.grid(64, 4, [3000, 1500, 700, 300]),
+    )
+    yield Claim(
+        "mean over networks of the change of the kernel's trace, tanh",
+        TrainingQuantity(_descent(plan, "tanh", hidden_layers=1, learning_rate=1.0), TRACE_CHANGE, reduce=None),
+        id="A11",
+        statistic="mean",
+        predicted=rt.Theta(n**-1),
+        source=DERIVED,
+        correction=1.0,
+        **plan.grid(32, 4, [9000, 6000, 4000]),
+    )
+    yield Claim(
+        "|G_t - G_0| / |G_0|, tanh, mean-field parametrisation claimed to freeze too",
+        TrainingQuantity(
+            _descent(plan, "tanh", hidden_layers=1, parametrization="mean-field", learning_rate=RATE * n),
+            RELATIVE_CHANGE,
+            reduce=None,
+        ),
+        id="A10.wrong",
+        predicted=rt.O(n**-1),
+        source="negative control",
+        expect="refuted",
+        **plan.grid(64, 4, [120, 80, 60]),
+    )
+
+
+def kinks(plan: Plan) -> Iterator[Claim]:
+    """Kinked activations: n^-1/2 where one trains, n^-3/4 elsewhere.
+
+    About n^1/2 neurons cross their kink at a given input, and each changes the kernel there by 1/n. Elsewhere they
+    cross either way, which leaves n^1/4 / n. At an input of the training set a step moves every neuron that is active
+    there against its own contribution to the residual, so that more leave than enter, or the other way round, for each
+    sign of the residual: a change of n^1/2 / n that does not average out.
+    """
+    one = plan.inputs[:1]
+    wide: dict[str, Any] = {"source": f"{DERIVED}; W21 of weak-correlations", "correction": 0.5}
+    for activation in ("relu", LEAKY):
+        name = activation.partition("_")[0]
+        trained = _descent(plan, activation, hidden_layers=1, learning_rate=1.0)
+        yield Claim(
+            f"mean over networks of the change of the kernel's trace over the training inputs, {activation}",
+            TrainingQuantity(trained, TRACE_CHANGE, reduce=None),
+            id=f"A10.{name}.trained",
+            statistic="mean",
+            predicted=rt.Theta(n**-0.5),
+            **plan.grid(256, 8, [1600, 1000, 500, 200]),
+            **wide,
+        )
+        single = Training(
+            rt.networks.two_layer(one.shape[1], n, activation), one, [1.0],
+            learning_rate=0.75, steps=1, test=plan.inputs[1:2],
+        )  # fmt: skip
+        yield Claim(
+            f"change of the kernel at another input than the trained one in one step, {activation}",
+            TrainingQuantity(single, "kernel_change", at="test", reduce="frobenius"),
+            id=f"A10.{name}.other",
+            predicted=rt.Theta(n**-0.75),
+            source=DERIVED,
+            correction=0.25,
+            **plan.grid(256, 8, [6000, 4000, 2000, 800]),
+        )
+    yield Claim(
+        "change of the kernel's trace over the training inputs, relu, claimed n^-3/4",
+        TrainingQuantity(_descent(plan, "relu", hidden_layers=1, learning_rate=1.0), TRACE_CHANGE, reduce=None),
+        id="A10.relu.wrong",
+        statistic="mean",
+        predicted=rt.Theta(n**-0.75),
+        expect="refuted",
+        **plan.grid(256, 8, [1600, 1000, 500, 200]),
+        **{**wide, "source": "negative control"},
+    )
+    yield Claim(
+        "departure of the residual from that of the frozen kernel after ten steps on one input, leaky ReLU",
+        TrainingQuantity(
+            Training(
+                rt.networks.two_layer(one.shape[1], n, LEAKY), one, plan.targets[:1], learning_rate=RATE, steps=STEPS
+            ),
+            "linearization_error",
+        ),
+        id="A8.leaky",
+        statistic="L1",
+        predicted=rt.Theta(n**-0.5),
+        **plan.grid(256, 8, [3000, 1500, 800, 300]),
+        **wide,
+    )
+
+
+def _descent(plan: Plan, activation: str, learning_rate: Any = RATE, **options: Any) -> Training:
+    f = rt.networks.mlp(plan.inputs.shape[1], n, activation=activation, **options)
+    return Training(f, plan.inputs, plan.targets, learning_rate=learning_rate, steps=STEPS)
+
+
+def _relative_change(snapshot: Snapshot) -> Array:
+    start = snapshot.initial.kernel
+    change = np.linalg.norm(snapshot.kernel - start, axis=(1, 2))
+    return np.asarray(change / np.linalg.norm(start, axis=(1, 2)))
+
+
+def _trace_change(snapshot: Snapshot) -> Array:
+    return np.asarray(np.trace(snapshot.kernel - snapshot.initial.kernel, axis1=1, axis2=2))
+
+
+RELATIVE_CHANGE = Observable("relative change of the kernel", _relative_change)
+TRACE_CHANGE = Observable("change of the kernel's trace", _trace_change)

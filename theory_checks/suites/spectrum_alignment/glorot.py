@@ -26,7 +26,7 @@ POINTS = np.random.default_rng(12).uniform(*SQUARE, (INPUTS, 2))
 
 def glorot(plan: Plan) -> Iterator[Claim]:
     """Kernel change and gain of alignment do not fall with the width; the initial outputs do."""
-    sizes = {"n": [32, 64, 128, 256], "samples": [plan.count(c, 8) for c in (24, 20, 14, 8)]}
+    sizes: dict[str, Any] = {"n": [32, 64, 128, 256], "samples": [plan.count(c, 8) for c in (24, 20, 14, 8)]}
     words = f"after {STEPS} steps, Glorot, learning rate {RATE}, leaky ReLU, two hidden layers"
     for ident, name, measure in (
         ("A12.kernel", f"|G_t - G_0| / |G_0| {words}", _kernel_change),

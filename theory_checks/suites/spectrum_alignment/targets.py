@@ -22,7 +22,7 @@ def rough(points: Array) -> Array:
 
 def centred(points: Array) -> Array:
     """The same minus its mean, so that no energy is that of the constant."""
-    return rough(points) - rough(points).mean()
+    return np.asarray(rough(points) - rough(points).mean())
 
 
 def picture(points: Array) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,14 +56,14 @@ def edge(plan: Plan) -> Iterator[Claim]:
     for target in ("rough", "picture"):
         yield shortfall(
             f"lambda_1, and rate lambda_1 / N at its new level, grow after the rate is halved, {target} target",
-            lambda rng, target=target: _growth(experiment(rng, target, END, DROP)),
+            partial(_after_drop, _growth, target),
             id=f"A18.{target}",
             source=TREND,
             samples=plan.count(4, 2),
         )
     yield shortfall(
         "E(y, 75) of 150 grows after the rate is halved, rough target",
-        lambda rng: _spreading(experiment(rng, "rough", END, DROP)),
+        partial(_after_drop, _spreading, "rough"),
         id="A19",
         source=TREND,
         samples=plan.count(4, 2),
@@ -75,7 +76,7 @@ def output(plan: Plan) -> Iterator[Claim]:
     for target in ("rough", "picture"):
         yield shortfall(
             f"E(f_t, 50) > 0.99 of 150 modes at all times, {target} target",
-            lambda rng, target=target: experiment(rng, target, 3000).output[:, 2].min() - 0.99,
+            partial(_output_room, target),
             id=f"A20.{target}",
             source=TREND,
             samples=plan.count(4, 2),
@@ -83,14 +84,14 @@ def output(plan: Plan) -> Iterator[Claim]:
     for target in ("centred", "picture"):
         yield shortfall(
             f"E(y, 10) is larger after 3000 steps than at the start, {target} target",
-            lambda rng, target=target: _gain(experiment(rng, target, 3000)),
+            partial(_gain, target),
             id=f"A19.gain.{target}",
             source=TREND,
             samples=plan.count(4, 2),
         )
     yield shortfall(
         "E(y, 10) is smaller after 3000 steps than at the start, centred target",
-        lambda rng: -_gain(experiment(rng, "centred", 3000)),
+        lambda rng: -_gain("centred", rng),
         id="A19.wrong",
         source="negative control",
         expect="refuted",
@@ -124,14 +125,21 @@ def _growth(history: SpectralHistory) -> list[float]:
 
 
 def _spreading(history: SpectralHistory) -> float:
-    after, before = (
-        history.window(history.target, DROP + DROP // 2, END),
-        history.window(history.target, 2000, DROP - 1),
-    )
-    return float(after[-1] - before[-1])
+    largest_cut = history.target[:, -1]
+    before = history.window(largest_cut, DROP // 2, DROP - 1)
+    return float(history.window(largest_cut, DROP + DROP // 2, END) - before)
 
 
-def _gain(history: SpectralHistory) -> float:
+def _after_drop(measure: Callable[[SpectralHistory], Any], target: str, rng: np.random.Generator) -> Any:
+    return measure(experiment(rng, target, END, DROP))
+
+
+def _output_room(target: str, rng: np.random.Generator) -> float:
+    return float(experiment(rng, target, 3000).output[:, 2].min() - 0.99)
+
+
+def _gain(target: str, rng: np.random.Generator) -> float:
+    history = experiment(rng, target, 3000)
     return float(history.target[-1, 0] - history.target[0, 0])
 
 

@@ -236,13 +236,13 @@ class LayeredNetwork:
                 a, b = slice(i, i + BLOCK_ROWS), slice(j, j + BLOCK_ROWS)
                 block = found[..., a, b]
                 block[...] = 0
-                for factor, (h, s), (h2, s2) in zip(self.factors, left, right, strict=True):
+                for layer, (factor, (h, s), (h2, s2)) in enumerate(zip(self.factors, left, right, strict=True)):
                     product = h[..., a, :] @ transposed(h2[..., b, :])
                     if factor != 1:
                         product *= factor**2
                     if self.biases:
                         product += 1
-                    if s.shape[-1] > 1:
+                    if layer < self.depth - 1:  # the sensitivities of the last layer are one
                         product = product * (s[..., a, :] @ transposed(s2[..., b, :]))
                     block += product
                 if X2 is None and j > i:
@@ -276,7 +276,7 @@ class LayeredNetwork:
         return float(eigsh(operator, k=1, v0=start, tol=1e-4, return_eigenvectors=False)[0])
 
     def _both(self, theta: Array, X: Array) -> list[tuple[Array, Array]]:
-        """Inputs and sensitivities of each layer; the last layer's sensitivities are one."""
+        """Inputs and sensitivities of each layer."""
         trace = self.forward(theta, X)
         return list(zip(trace.layers, self.sensitivities(theta, trace), strict=True))
 

@@ -12,6 +12,8 @@ __all__ = ["grey_values", "sample_picture"]
 
 Array = np.ndarray
 
+PICTURES = ("china.jpg", "flower.jpg")
+
 
 def sample_picture(name: str = "china.jpg", size: int = 384, blur: int = 9) -> Array:
     """The middle of a sample picture of scikit-learn in grey values, shape (size, size), about 0 to 1.
@@ -26,14 +28,14 @@ def sample_picture(name: str = "china.jpg", size: int = 384, blur: int = 9) -> A
     ------
     InputError : scikit-learn or Pillow is not installed, or numbers out of range.
     """
+    if name not in PICTURES:
+        raise InputError(f"name is {name!r}, expected one of {', '.join(map(repr, PICTURES))}")
     try:
         from sklearn.datasets import load_sample_image
 
         picture = np.asarray(load_sample_image(name), dtype=float).mean(axis=2) / 255
     except ImportError as error:
         raise InputError(f"the picture {name!r} comes with scikit-learn and Pillow, expected both: {error}") from None
-    except AttributeError:
-        raise InputError(f"name is {name!r}, expected 'china.jpg' or 'flower.jpg'") from None
     height, width = picture.shape
     if not 1 <= size <= min(height, width) or not 1 <= blur <= size:
         raise InputError(f"size and blur are {size!r} and {blur!r}, expected 1 <= blur <= size <= {min(height, width)}")

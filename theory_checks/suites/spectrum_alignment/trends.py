@@ -19,10 +19,10 @@ __all__ = ["depth", "edge", "experiment", "output"]
 Array = np.ndarray
 
 INPUTS, RATE = 150, 0.25
-CUTS = (10, 30, 50, 75)
+CUTS = (10, 30, 50)
 
 #: the learning rate is halved here, and the run ends there
-DROP, END = 4000, 8000
+DROP, END = 3000, 6000
 
 
 def experiment(rng: np.random.Generator, target: str, steps: int, every: int | None = None) -> SpectralHistory:
@@ -62,12 +62,12 @@ def edge(plan: Plan) -> Iterator[Claim]:
             samples=plan.count(4, 2),
         )
     yield shortfall(
-        "E(y, 75) of 150 grows after the rate is halved, rough target",
-        partial(_after_drop, _spreading, "rough"),
+        "more modes are active after the rate is halved, rough target",
+        partial(_after_drop, _activity, "rough"),
         id="A19",
         source=TREND,
         samples=plan.count(4, 2),
-        note="at smaller cuts, and for pictures, the sign differs from network to network",
+        note="active modes hold 99 % of what a step changes; the sign of the change of E(y, k) varies over networks",
     )
 
 
@@ -124,10 +124,9 @@ def _growth(history: SpectralHistory) -> list[float]:
     return [after / before - 1, history.window(rescaled, DROP + DROP // 2, END) - 1]
 
 
-def _spreading(history: SpectralHistory) -> float:
-    largest_cut = history.target[:, -1]
-    before = history.window(largest_cut, DROP // 2, DROP - 1)
-    return float(history.window(largest_cut, DROP + DROP // 2, END) - before)
+def _activity(history: SpectralHistory) -> float:
+    before = history.window(history.active, DROP // 2, DROP - 1)
+    return float(history.window(history.active, DROP + DROP // 2, END) - before)
 
 
 def _after_drop(measure: Callable[[SpectralHistory], Any], target: str, rng: np.random.Generator) -> Any:

@@ -152,18 +152,19 @@ class FullBatchDescent:
         ------
         InputError : the run has diverged; the sentence says at which step.
         """
-        for _ in range(steps):
-            gradient = self.gradient()
-            gradient *= self.dtype.type(self.learning_rate)
-            self.theta -= gradient
-            self.step += 1
-            with np.errstate(over="ignore", invalid="ignore"):
+        # what overflows on the way to a divergence is reported as such
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(steps):
+                gradient = self.gradient()
+                gradient *= self.dtype.type(self.learning_rate)
+                self.theta -= gradient
+                self.step += 1
                 self.trace = self.network.forward(self.theta, self.X)
-            if not np.isfinite(self.outputs.sum()):
-                raise InputError(
-                    f"training diverged at step {self.step}: learning_rate is {self.learning_rate:g}, expected one "
-                    f"at which outputs stay bounded"
-                )
+                if not np.isfinite(self.outputs.sum()):
+                    raise InputError(
+                        f"training diverged at step {self.step}: learning_rate is {self.schedule(self.step - 1):g}, "
+                        f"expected one at which outputs stay bounded"
+                    )
 
     def save(self, path: str | Path) -> None:
         """Write where the run stands; the file is complete or not there."""

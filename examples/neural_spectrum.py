@@ -5,7 +5,8 @@ The small experiment (N = 400, five hidden layers of 64, 9 000 steps; some minut
     python examples/neural_spectrum.py docs/images/neural_spectrum.svg docs/images/eigenfunctions.png
 
 The one of the literature (N = 10 000, five hidden layers of 256, 600 000 steps, the learning rate halved every 100 000;
-days on a laptop), which writes checkpoints and goes on from the last one, bit for bit, when it is started again:
+days on a laptop), which writes checkpoints and goes on from the last one, bit for bit, when it is started again; the
+curves are then those of the steps since:
 
     python examples/neural_spectrum.py spectrum.svg eigenfunctions.png --full --checkpoint run.npz
 
@@ -92,9 +93,10 @@ def main(curves: str, pictures: str, experiment: Experiment, checkpoint: Path | 
     t = history.steps
     for mode in (0, 4, 19, 79):
         top.semilogy(t, history.eigenvalues[:, mode] / experiment.inputs, label=rf"$\lambda_{{{mode + 1}}}/N$")
-    top.semilogy(t, 2 / history.learning_rates, "k--", lw=1, label=r"$2/\delta$")
+    trained = t < experiment.steps  # the rate after the last step is never used
+    top.semilogy(t[trained], 2 / history.learning_rates[trained], "k--", lw=1, label=r"$2/\delta$")
     top.set(title="eigenvalues of the tangent kernel", xlabel="step")
-    edge.plot(t, history.edge)
+    edge.plot(t[trained], history.edge[trained])
     edge.axhline(2, color="k", ls="--", lw=1)
     edge.set(title=r"$\delta\lambda_1/N$", xlabel="step", ylim=(0, None))
     for column, cut in enumerate(experiment.cuts[1:], start=1):

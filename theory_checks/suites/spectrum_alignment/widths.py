@@ -170,10 +170,10 @@ def kinks(plan: Plan) -> Iterator[Claim]:
         name = activation.partition("_")[0]
         f = rt.networks.two_layer(one.shape[1], n, activation)
         single = Training(f, one, [1.0], learning_rate=0.75, steps=1, test=plan.inputs[1:2])
-        options: dict[str, Any] = {"statistic": "rms", "source": DERIVED, "correction": 0.5}
+        options: dict[str, Any] = {"statistic": "L1", "source": DERIVED, "correction": 0.5}
         trained = TrainingQuantity(single, "kernel_change", at="train", reduce="frobenius")
         other = TrainingQuantity(single, "kernel_change", at="test", reduce="frobenius")
-        sizes = plan.grid(256, 8, [4000, 3000, 1500, 600])
+        sizes = plan.grid(64, 8, [6000, 5000, 2500, 900])
         yield Claim(
             f"change of the kernel at the input trained on, in one step, {activation}",
             trained,
@@ -187,7 +187,7 @@ def kinks(plan: Plan) -> Iterator[Claim]:
             other,
             id=f"A10.{name}.other",
             predicted=rt.Theta(n**-0.75),
-            **plan.grid(256, 8, [9000, 7000, 3000, 1000]),
+            **plan.grid(64, 8, [9000, 7000, 3000, 1000]),
             **options,
         )
         if activation == "relu":
@@ -213,7 +213,7 @@ def kinks(plan: Plan) -> Iterator[Claim]:
         predicted=rt.Theta(n**-0.5),
         source=DERIVED,
         correction=0.5,
-        **plan.grid(256, 8, [3000, 1500, 800, 300]),
+        **plan.grid(64, 8, [3000, 1500, 800, 300]),
     )
 
 

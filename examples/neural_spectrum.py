@@ -59,7 +59,7 @@ def eigenfunctions(run: FullBatchDescent, found: Spectrum) -> np.ndarray:
     """The shown eigenfunctions on a grid of pixels, by Nystrom extension, shape (functions, PIXELS, PIXELS)."""
     axis = (np.arange(PIXELS) + 0.5) / PIXELS - 0.5
     grid = np.stack(np.meshgrid(axis, -axis), axis=-1).reshape(-1, 2)
-    cross = LayeredModel(run.network, run.theta).gramian(grid, run.X)
+    cross = LayeredModel(run.network, run.theta.astype(float)).gramian(grid, run.X)
     leading = Spectrum(found.eigenvalues[: max(SHOWN) + 1], found.eigenvectors[:, : max(SHOWN) + 1])
     return leading.extend(cross).T.reshape(-1, PIXELS, PIXELS)[list(SHOWN)]
 
@@ -73,7 +73,7 @@ def main(curves: str, pictures: str, experiment: Experiment, checkpoint: Path | 
 
     plt.rcParams["svg.hashsalt"] = "randtensor"
     run = prepare(experiment)
-    first = spectrum(LayeredModel(run.network, run.theta), run.X, experiment.modes)
+    first = spectrum(LayeredModel(run.network, run.theta.astype(float)), run.X, experiment.modes)
     before = eigenfunctions(run, first)
     if checkpoint is not None and checkpoint.exists():
         run.resume(checkpoint)

@@ -111,7 +111,8 @@ def follow(
     rows: list[dict[str, Any]] = []
     for step in steps:
         run.advance(step - run.step)
-        found = spectrum(LayeredModel(run.network, run.theta), run.X, modes)
+        # in double precision whatever the run has: small eigenvalues would be lost
+        found = spectrum(LayeredModel(run.network, run.theta.astype(float)), run.X, modes)
         V, residual = found.eigenvectors, run.residual.astype(float)
         pull = V @ (found.eigenvalues * (V.T @ residual))
         vectors = {"target": run.y, "output": run.outputs, "residual": residual, "increment": pull}

@@ -55,7 +55,7 @@ def edge(plan: Plan) -> Iterator[Claim]:
     )
     for target in ("rough", "picture"):
         yield shortfall(
-            f"lambda_1, and rate lambda_1 / N at its new level, grow after the rate is halved, {target} target",
+            f"lambda_1, lambda_10 and lambda_50 grow after the rate is halved, {target} target",
             partial(_after_drop, _growth, target),
             id=f"A18.{target}",
             source=TREND,
@@ -118,10 +118,10 @@ def _plateau(target: str, level: float) -> Any:
     return measure
 
 
-def _growth(history: SpectralHistory) -> list[float]:
-    largest, rescaled = history.eigenvalues[:, 0], history.edge
-    before, after = history.window(largest, DROP // 2, DROP - 1), history.window(largest, DROP + DROP // 2, END)
-    return [after / before - 1, history.window(rescaled, DROP + DROP // 2, END) - 1]
+def _growth(history: SpectralHistory) -> Array:
+    chosen = history.eigenvalues[:, [0, 9, 49]]
+    before, after = history.window(chosen, DROP // 2, DROP - 1), history.window(chosen, DROP + DROP // 2, END)
+    return np.asarray(after / before - 1)
 
 
 def _activity(history: SpectralHistory) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -230,23 +231,28 @@ class LayeredNetwork:
         left = self._both(theta, X)
         right = left if X2 is None else self._both(theta, X2)
         rows, columns = len(X), len(X if X2 is None else X2)
-        found = np.empty((*left[0][1].shape[:-2], rows, columns), dtype=left[0][1].dtype)
+        stack, dtype = left[0][1].shape[:-2], left[0][1].dtype
+        found = np.empty((*stack, rows, columns), dtype=dtype)
+        # three blocks of room that are used again and again: new ones would have to be fetched from the system
+        room = np.empty((3, prod(stack) * BLOCK_ROWS**2), dtype=dtype)
         for i in range(0, rows, BLOCK_ROWS):
             for j in range(i if X2 is None else 0, columns, BLOCK_ROWS):
                 a, b = slice(i, i + BLOCK_ROWS), slice(j, j + BLOCK_ROWS)
-                block = found[..., a, b]
-                block[...] = 0
+                shape = found[..., a, b].shape
+                total, product, other = (part[: prod(shape)].reshape(shape) for part in room)
+                total[...] = 0
                 for layer, (factor, (h, s), (h2, s2)) in enumerate(zip(self.factors, left, right, strict=True)):
-                    product = h[..., a, :] @ transposed(h2[..., b, :])
+                    np.matmul(h[..., a, :], transposed(h2[..., b, :]), out=product)
                     if factor != 1:
                         product *= factor**2
                     if self.biases:
                         product += 1
                     if layer < self.depth - 1:  # the sensitivities of the last layer are one
-                        product = product * (s[..., a, :] @ transposed(s2[..., b, :]))
-                    block += product
+                        product *= np.matmul(s[..., a, :], transposed(s2[..., b, :]), out=other)
+                    total += product
+                found[..., a, b] = total
                 if X2 is None and j > i:
-                    found[..., b, a] = transposed(block)
+                    found[..., b, a] = transposed(total)
         return found
 
     def kernel_product(self, theta: Array, X: Array, vectors: Array) -> Array:

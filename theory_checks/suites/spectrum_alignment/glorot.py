@@ -62,7 +62,7 @@ def glorot(plan: Plan) -> Iterator[Claim]:
                 predicted=rt.Theta(n**power),
                 source=DERIVED,
                 correction=1.0,
-                **(plan.grid(32, 8, [9000, 5000, 3000, 1500]) if layers == 1 else plan.grid(16, 4, [9000, 5000, 2500])),
+                **(plan.grid(16, 8, [3000, 2000, 1200, 600]) if layers == 1 else plan.grid(8, 4, [9000, 6000, 4000])),
             )
 
 
@@ -87,7 +87,7 @@ def _kernel_change(name: str) -> rt.Quantity:
 
 
 def _start(layers: int, parametrization: str) -> rt.Quantity:
-    @rt.quantity(n, name=f"outputs at the start, {parametrization}, {layers}", batch=4)
+    @rt.quantity(n, name=f"outputs at the start, {parametrization}, {layers}", batch=50)
     def measured(width: int, batch: int, rng: np.random.Generator) -> Array:
         network = _network(width, layers, parametrization)
         outputs = network.outputs(network.initial(batch, rng=rng), POINTS[:8])

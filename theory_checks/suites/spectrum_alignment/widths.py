@@ -187,7 +187,7 @@ def kinks(plan: Plan) -> Iterator[Claim]:
             other,
             id=f"A10.{name}.other",
             predicted=rt.Theta(n**-0.75),
-            **plan.grid(64, 8, [9000, 7000, 3000, 1000]),
+            **plan.grid(64, 8, [7000, 5000, 2200, 700]),
             **options,
         )
         if activation == "relu":
@@ -197,7 +197,7 @@ def kinks(plan: Plan) -> Iterator[Claim]:
                 id=f"A10.{name}.wrong",
                 predicted=rt.Theta(n**-0.75),
                 expect="refuted",
-                **sizes,
+                **plan.grid(64, 8, [3000, 2000, 900, 300]),
                 **{**options, "source": "negative control"},
             )
     run = Training(

@@ -180,15 +180,16 @@ def _factors(rng: np.random.Generator) -> float:
     return worst
 
 
-def _stability(ratio: float, falling: bool | None = None) -> Measure:
+def _stability(ratio: float, falling: bool = False) -> Measure:
     def measure(rng: np.random.Generator) -> float:
         model = _Linear(rng)
-        steps = 2 if falling is None and ratio > 1 else STEPS
-        residuals = model.outputs(ratio * model.spectrum.stable_rate, 3 * STEPS)[:, : model.trained] - model.y
-        losses = (residuals**2).mean(axis=1) / 2
-        if falling or ratio < 1:
-            return float((losses[:-1] - losses[1:]).min() / losses[0])
-        return float((losses[-steps] - losses[-steps - 1]) / losses[0])
+        growing = ratio > 1 and not falling
+        # a start with little energy in the first mode takes long to show what that mode does
+        outputs = model.outputs(ratio * model.spectrum.stable_rate, (20 if growing else 3) * STEPS)
+        losses = ((outputs[:, : model.trained] - model.y) ** 2).mean(axis=1) / 2
+        if growing:
+            return float((losses[-1] - losses[-2]) / losses[0])
+        return float((losses[:-1] - losses[1:]).min() / losses[0])
 
     return measure
 

@@ -395,3 +395,12 @@ def test_mappings_and_parameters_refused():
         f.at((5, {name: np.ones((4, 2)) for name in f.space.names}))
     with pytest.raises(rt.InputError, match="expected a program"):
         rt.gradient_step(f, X[0], 0.1)
+
+
+def test_the_spectrum_of_a_module():
+    f, points = random_function(mlp), np.random.default_rng(0).standard_normal((5, 2))
+    model = estimators.spectrum.FunctionModel(f, n=16, rng=3)
+    gramian = model.gramian(points)
+    np.testing.assert_allclose(gramian, gramian.T, rtol=1e-12)
+    np.testing.assert_allclose(model.gramian(points[:2], points[2:]), gramian[:2, 2:], rtol=1e-12)
+    assert (np.linalg.eigvalsh(gramian) > 0).all()

@@ -11,8 +11,8 @@ import estimators
 import randtensor as rt
 from estimators.layered import FullBatchDescent, LayeredNetwork, StepSchedule, Tangents
 from estimators.spectrum import (
+    FunctionModel,
     LayeredModel,
-    ProgramModel,
     Spectrum,
     TangentModel,
     active_modes,
@@ -152,7 +152,7 @@ def test_programs_have_the_gramian_of_the_same_layered_network():
     network, theta, X, _ = drawn(7, (3, 6, 5), "tanh", "ntk", False)
     (W1, _), (W2, _), (v, _) = network.split(theta)
     f = rt.networks.mlp(3, [6, 5], 2, "tanh").at(W1=W1, W2=W2, v=v[0])
-    model = ProgramModel(f)
+    model = FunctionModel(f)
     assert isinstance(model, TangentModel) and isinstance(LayeredModel(network, theta), TangentModel)
     np.testing.assert_allclose(model.outputs(X), network.outputs(theta, X), rtol=1e-12)
     np.testing.assert_allclose(model.gramian(X), network.gramian(theta, X), rtol=1e-11)
@@ -160,9 +160,9 @@ def test_programs_have_the_gramian_of_the_same_layered_network():
 
 
 def test_a_program_is_the_same_network_at_other_inputs():
-    model, X = ProgramModel(rt.networks.resnet(2, n, 2), n=24, rng=3), np.random.default_rng(0).standard_normal((6, 2))
+    model, X = FunctionModel(rt.networks.resnet(2, n, 2), n=24, rng=3), np.random.default_rng(0).standard_normal((6, 2))
     np.testing.assert_allclose(model.gramian(X)[:2, 3:], model.gramian(X[:2], X[3:]), rtol=1e-11)
-    assert not np.allclose(model.gramian(X), ProgramModel(model.function, n=24, rng=4).gramian(X))
+    assert not np.allclose(model.gramian(X), FunctionModel(model.function, n=24, rng=4).gramian(X))
 
 
 # Eigenpairs, Nystrom, energies.
@@ -390,8 +390,8 @@ MODEL = LayeredModel(NETWORK, THETA)
         (lambda: follow(FullBatchDescent(NETWORK, X, 0 * Y, 0.01), [0], cuts=(1,)), "y is zero everywhere"),
         (lambda: follow(FullBatchDescent(NETWORK, X, Y, 0.01), [0], cuts=(9,)), "k is 9, expected an integer"),
         (lambda: follow(FullBatchDescent(NETWORK, X, Y, 0.01), []), r"record is \[\]"),
-        (lambda: ProgramModel(rt.networks.mlp(2, n, 1, outputs=2), n=4).gramian([[1.0, 2.0]]), "a vector as output"),
-        (lambda: ProgramModel(3), "function is 3, expected a random function"),
+        (lambda: FunctionModel(rt.networks.mlp(2, n, 1, outputs=2), n=4).gramian([[1.0, 2.0]]), "a vector as output"),
+        (lambda: FunctionModel(3), "function is 3, expected a random function"),
     ],
 )
 def test_bad_input_gets_a_sentence(call, sentence):

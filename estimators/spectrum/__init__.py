@@ -11,13 +11,13 @@ from estimators.spectrum.alignment import (
     tail_bound,
 )
 from estimators.spectrum.eigenpairs import Spectrum, spectrum
-from estimators.spectrum.models import LayeredModel, ProgramModel, TangentModel
+from estimators.spectrum.models import FunctionModel, LayeredModel, TangentModel
 from estimators.spectrum.motion import alignment_velocity, eigenvalue_velocities, kernel_velocity
 from estimators.spectrum.tracking import SpectralHistory, follow
 
 __all__ = [
+    "FunctionModel",
     "LayeredModel",
-    "ProgramModel",
     "SpectralHistory",
     "Spectrum",
     "TangentModel",

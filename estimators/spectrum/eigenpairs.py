@@ -120,7 +120,7 @@ def spectrum(model: Any, X: Any, k: int | None = None, *, method: str = "auto") 
 
     Parameters
     ----------
-    model : a `TangentModel`, such as `LayeredModel` or `ProgramModel`.
+    model : a `TangentModel`, such as `LayeredModel` or `FunctionModel`.
     X : inputs as rows, shape (N, inputs).
     k : number of leading eigenpairs; None for all, or for the first 100 of more than 4000.
     method : "dense" forms and decomposes the Gramian; "Lanczos" only applies it: by ``model.kernel_product`` if there

@@ -1,4 +1,4 @@
-"""What has a tangent kernel: anything with outputs and a Gramian, here layered networks and programs."""
+"""What has a tangent kernel: anything with outputs and a Gramian, here layered networks and random functions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from estimators.layered import LayeredNetwork, check_inputs
-from estimators.training.systems import Network
+from estimators.training.kinds import network_of
+from estimators.training.systems import Task
 from randtensor.errors import InputError, ShapeError
-from randtensor.programs.parameters import gram
+from randtensor.parametric import ParametricFunction
 from randtensor.quantity import Draw, resolve_sizes
-from randtensor.random_function import RandomFunction
 from randtensor.seeding import Seed, root_sequence
 
-__all__ = ["LayeredModel", "ProgramModel", "TangentModel"]
+__all__ = ["FunctionModel", "LayeredModel", "TangentModel"]
 
 Array = np.ndarray
 
@@ -76,8 +76,8 @@ class LayeredModel:
 
 
 @dataclass(frozen=True, eq=False)
-class ProgramModel:
-    """One draw of a random function with scalar output, such as ``rt.networks.mlp(...)`` or a program.
+class FunctionModel:
+    """One draw of a random function with scalar output: a network, a program, a model of PyTorch or JAX.
 
     Parameters
     ----------
@@ -93,21 +93,21 @@ class ProgramModel:
     --------
     >>> import randtensor as rt
     >>> f = rt.networks.resnet(inputs=2, width=rt.Scale("n"), blocks=2)
-    >>> ProgramModel(f, n=32, rng=0).gramian([[0.1, 0.2], [0.5, 0.5], [1.0, 0.0]]).shape
+    >>> FunctionModel(f, n=32, rng=0).gramian([[0.1, 0.2], [0.5, 0.5], [1.0, 0.0]]).shape
     (3, 3)
     """
 
-    function: RandomFunction
+    function: ParametricFunction
     n: Any = None
     rng: Seed = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.function, RandomFunction):
+        if not isinstance(self.function, ParametricFunction):
             raise InputError(f"function is {self.function!r}, expected a random function such as rt.networks.mlp(...)")
         object.__setattr__(self, "rng", root_sequence(self.rng))
 
-    def _gradients(self, X: Array) -> Any:
-        """Outputs and gradients at the inputs; the same parameters whatever the inputs are."""
+    def _evaluated(self, X: Array) -> Any:
+        """The network and its evaluation at the inputs; the same parameters whatever the inputs are."""
         if self.function.outputs(X.shape[1:]) is not None:
             raise ShapeError("function has a vector as output, expected a scalar: take one entry with then(...)")
         sizes = resolve_sizes(self.function.scale_names(X.shape[1:]), self.n)
@@ -116,17 +116,18 @@ class ProgramModel:
         targets = np.zeros(len(X))
         # entries are drawn as a whole: what is revealed of a matrix would depend on the inputs
         largest = max(sizes.values(), default=1)
-        network = Network(self.function, X, targets, np.subtract, {}, 0.0, draw, vectors=largest)
-        return network.evaluate(network.start, range(len(X)))
+        network = network_of(self.function, Task(X, targets, np.subtract, {}, 0.0, largest), draw)
+        return network, network.evaluate(network.start, range(len(X)))
 
     def outputs(self, X: Any) -> Array:
         """f at each input, shape (N,)."""
-        return np.asarray(self._gradients(check_inputs(X)).outputs[0])
+        return np.asarray(self._evaluated(check_inputs(X))[1].outputs[0])
 
     def gramian(self, X: Any, X2: Any = None) -> Array:
         """The tangent kernel, from the gradients at all inputs."""
         rows = check_inputs(X)
         columns = rows[:0] if X2 is None else check_inputs(X2, rows.shape[1], "X2")
-        gradients = self._gradients(np.concatenate([rows, columns])).gradients()
+        network, evaluation = self._evaluated(np.concatenate([rows, columns]))
+        gradients = evaluation.gradients()
         left, right = gradients[: len(rows)], gradients[len(rows) :] if X2 is not None else gradients
-        return np.asarray(gram(left, right)[0])
+        return np.asarray(network.kernel(left, right)[0])

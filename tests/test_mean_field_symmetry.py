@@ -49,6 +49,24 @@ def test_orders_of_signed_permutations(dimension, order):
     np.testing.assert_array_equal(group.matrices[0], np.eye(dimension))
 
 
+@pytest.mark.parametrize("order, digits", [(7, 9), (59, 10), (1000, 16)])
+def test_groups_of_generators_with_few_digits(order, digits):
+    angle = 2 * np.pi / order
+    turn = np.round([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], digits)
+    group = mf.SymmetryGroup.generated([turn])
+    assert group.order == order
+    gaps = group.matrices @ group.matrices.swapaxes(1, 2) - np.eye(2)
+    assert np.abs(gaps).max() < 1e-14
+
+
+def test_elements_with_few_digits_are_a_group():
+    exact = dihedral(13, -1)
+    given = mf.SymmetryGroup(np.round(exact.matrices, 10)[::-1], exact.signs[::-1])
+    assert given.order == 26
+    with pytest.raises(rt.InputError, match="is not closed: the product of elements"):
+        mf.SymmetryGroup(exact.matrices[:-1], exact.signs[:-1])
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_closures_have_the_symmetry(sign):
     group, rng = dihedral(5, sign), np.random.default_rng(0)
@@ -99,6 +117,10 @@ WRONG = {
     "unclosed data": (
         lambda: mf.EmpiricalRisk([[1.0, 2.0]], [1.0], symmetry=MIRROR),
         r"image of row 0 under element 1 is no row, so that no symmetry can be exact \(one step .* breaks it by 0\.\d+",
+    ),
+    "unclosed data that few neurons see": (
+        lambda: mf.EmpiricalRisk([[1.0, -20.0]], [1.0], symmetry=MIRROR),
+        r"breaks it by (0\.0*)?[1-9]",
     ),
     "unsymmetric target": (
         lambda: mf.EmpiricalRisk([[1.0, 2.0], [-1.0, 2.0]], [1.0, 2.0], symmetry=MIRROR),

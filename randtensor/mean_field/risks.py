@@ -141,13 +141,17 @@ class EmpiricalRisk:
         if wrong is None:
             return
         element, row, what = wrong
-        start = group.closure(Neurons(np.ones(self.dimension), np.eye(self.dimension) + 0.1))
+        # in both directions: some neuron is active at any input
+        half = np.eye(self.dimension) + 0.1
+        start = group.closure(Neurons(np.ones(2 * self.dimension), np.concatenate([half, -half])))
         a, b = velocity(self, start)
-        moved = Neurons(start.a + 0.1 * a, start.b + 0.1 * b)
+        # no weight moves by more than a tenth: a step that turns all neurons off would break nothing
+        rate = 0.1 / max(1.0, float(np.abs(a).max()), float(np.abs(b).max()))
+        moved = Neurons(start.a + rate * a, start.b + rate * b)
         broken = float(group.defect(moved, self.inputs))
         raise InputError(
             f"X is not closed under the symmetry: the image of row {row} under element {element} {what}, so that no "
-            f"symmetry can be exact (one step of rate 0.1 from symmetric neurons breaks it by {broken:.3g}), expected "
+            f"symmetry can be exact (one step of rate {rate:.2g} from symmetric neurons breaks it by {broken:.3g}), expected "
             "group.orbit(X) with group.orbit_targets(y)"
         )
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
 from randtensor.mean_field.averages import sphere_coordinate
-from randtensor.mean_field.checks import check_numbers, check_subspace
+from randtensor.mean_field.checks import check_count, check_numbers, check_subspace
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.targets import SubspaceNorm
 
@@ -66,8 +66,7 @@ class AngleRisk:
 
     def __init__(self, dimension: int, subspace: int, degree: int = 128) -> None:
         check_subspace(dimension, subspace)
-        if isinstance(degree, bool) or not isinstance(degree, int | np.integer) or degree < 1:
-            raise InputError(f"degree is {degree!r}, expected a positive integer")
+        check_count("degree", degree)
         self.inputs, self.subspace, self.degree = int(dimension), int(subspace), int(degree)
         self.mass = SubspaceNorm(dimension, subspace).mass
         self._alpha, self._beta = (dimension - subspace) / 2 - 1, subspace / 2 - 1
@@ -88,6 +87,7 @@ class AngleRisk:
         """
         from scipy.special import roots_jacobi
 
+        check_count("nodes", nodes)
         x, weights = roots_jacobi(nodes, self._alpha, self._beta)
         angles = np.arccos(x) / 2
         return self.neurons(np.tile(angles, 2), np.tile(weights / weights.sum() / 2, 2), np.repeat([1.0, -1.0], nodes))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
+from randtensor.mean_field.checks import check_positive, check_times
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.risks import Risk, velocity
 
@@ -64,7 +65,7 @@ class GradientDescent:
     rate: float
 
     def __post_init__(self) -> None:
-        _check_positive("rate", self.rate)
+        check_positive("rate", self.rate)
 
     @property
     def fingerprint(self) -> str:
@@ -82,12 +83,11 @@ class GradientDescent:
     def trajectory(self, neurons: Neurons, steps: Iterable[int]) -> Iterator[Neurons]:
         """The neurons after the given numbers of steps, which ascend."""
         a, b, done = neurons.a, neurons.b, 0
-        for end in _ascending("steps", steps):
+        for end in check_times("steps", steps).tolist():
             if end != int(end):
                 raise InputError(f"steps has {end!r}, expected whole numbers")
             for step in range(done, int(end)):
                 risk = self.risk(step) if callable(self.risk) else self.risk
-                _check_dimension(risk, neurons)
                 with np.errstate(over="ignore", invalid="ignore"):
                     da, db = velocity(risk, _unchecked(a, b))
                     a, b = a + self.rate * da, b + self.rate * db
@@ -130,7 +130,7 @@ class GradientFlow:
         if (self.step is None) == (self.tolerance is None):
             raise InputError(f"step is {self.step!r} and tolerance {self.tolerance!r}, expected one of them")
         name, value = ("step", self.step) if self.tolerance is None else ("tolerance", self.tolerance)
-        _check_positive(name, value)
+        check_positive(name, value)
 
     @property
     def fingerprint(self) -> str:
@@ -147,8 +147,7 @@ class GradientFlow:
 
     def trajectory(self, neurons: Neurons, times: Iterable[float]) -> Iterator[Neurons]:
         """The neurons at the given times, which ascend from 0."""
-        ends = _ascending("times", times)
-        _check_dimension(self.risk, neurons)
+        ends = check_times("times", times).tolist()
         if self.step is not None:
             yield from self._fixed(neurons, ends, self.step)
         elif self.tolerance is not None:
@@ -205,23 +204,6 @@ def _unchecked(a: Array, b: Array) -> Neurons:
     object.__setattr__(neurons, "a", a)
     object.__setattr__(neurons, "b", b)
     return neurons
-
-
-def _ascending(name: str, given: Iterable[Any]) -> list[Any]:
-    ends = list(given)
-    if not ends or any(not np.isfinite(end) or end < 0 for end in ends) or sorted(ends) != ends:
-        raise InputError(f"{name} is {ends!r}, expected numbers from 0 on that ascend")
-    return ends
-
-
-def _check_positive(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
-        raise InputError(f"{name} is {value!r}, expected a positive number")
-
-
-def _check_dimension(risk: Risk, neurons: Neurons) -> None:
-    if risk.dimension != neurons.dimension:
-        raise ShapeError(f"neurons have dimension {neurons.dimension}, expected {risk.dimension}, that of the inputs")
 
 
 def _check_bounded(a: Array, b: Array, what: str) -> None:

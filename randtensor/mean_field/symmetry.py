@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.checks import check_numbers
+from randtensor.mean_field.checks import check_count, check_inputs, check_numbers
 from randtensor.mean_field.neurons import Neurons
 
 __all__ = ["SymmetryGroup"]
@@ -104,21 +104,25 @@ class SymmetryGroup:
     @classmethod
     def trivial(cls, dimension: int) -> SymmetryGroup:
         """The identity alone."""
+        check_count("dimension", dimension)
         return cls(np.eye(dimension)[None])
 
     @classmethod
     def odd(cls, dimension: int) -> SymmetryGroup:
         """f(-x) = -f(x): neurons in pairs (a, b), (-a, -b)."""
+        check_count("dimension", dimension)
         return cls.generated(-np.eye(dimension)[None], [-1])
 
     @classmethod
     def balanced(cls, dimension: int) -> SymmetryGroup:
         """Neurons in pairs (a, b), (-a, b), so that f = 0: a start, and no symmetry of training."""
+        check_count("dimension", dimension)
         return cls.generated(np.eye(dimension)[None], [-1])
 
     @classmethod
     def reflection(cls, dimension: int, axis: int = 0, sign: int = 1) -> SymmetryGroup:
         """f(T x) = sign f(x) for the mirror T that changes the sign of one coordinate."""
+        check_count("dimension", dimension)
         if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or not 0 <= axis < dimension:
             raise InputError(f"axis is {axis!r}, expected a coordinate from 0 to {dimension - 1}")
         return cls.generated((np.eye(dimension) - 2 * np.outer(*[np.eye(dimension)[axis]] * 2))[None], [sign])
@@ -130,6 +134,7 @@ class SymmetryGroup:
         >>> SymmetryGroup.signed_permutations(3).order
         48
         """
+        check_count("dimension", dimension)
         swaps = [np.eye(dimension)[[*range(i), i + 1, i, *range(i + 2, dimension)]] for i in range(dimension - 1)]
         return cls.generated([np.diag([-1.0, *[1.0] * (dimension - 1)]), *swaps])
 
@@ -174,6 +179,8 @@ class SymmetryGroup:
         from scipy.spatial import cKDTree
 
         inputs, targets = self._inputs(X), check_numbers("y", y)
+        if targets.shape != inputs.shape[:1]:
+            raise ShapeError(f"y has shape {targets.shape}, expected {inputs.shape[:1]}: one target per input")
         near = _TOLERANCE * max(1.0, float(np.abs(inputs).max()))
         tree = cKDTree(inputs)
         multiplicity = tree.query_ball_point(inputs, near, return_length=True)
@@ -192,11 +199,9 @@ class SymmetryGroup:
         return None
 
     def _inputs(self, X: Any) -> Array:
-        inputs = check_numbers("X", X)
-        if inputs.ndim != 2 or inputs.shape[1] != self.dimension or not len(inputs):
-            raise ShapeError(
-                f"X has shape {inputs.shape}, expected (inputs, {self.dimension}), as the group acts there"
-            )
+        inputs = check_inputs(X, self.dimension)
+        if not len(inputs):
+            raise ShapeError(f"X has shape {inputs.shape}, expected at least one row")
         return inputs
 
 

@@ -139,7 +139,7 @@ def check_multiplicities(multiplicities: Sequence[int] | None, dimension: int) -
     ------
     InputError : another number of them, or ones that are no sizes.
     """
-    given = [0] * dimension if multiplicities is None else list(multiplicities)
+    given = [0] * dimension if multiplicities is None else list(multiplicities) if np.iterable(multiplicities) else []
     whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) and k >= 0 for k in given)
     if not whole or len(given) != dimension:
         raise InputError(

@@ -43,8 +43,8 @@ class GradientDescent:
 
     Raises
     ------
-    InputError : a rate that is no positive number; while it runs, weights that grow without bound, with the step at
-        which they do.
+    InputError : no risk; a rate that is no positive number; while it runs, weights that grow without bound, with the
+        step at which they do.
     ShapeError : neurons of another dimension than the inputs.
 
     Examples
@@ -65,6 +65,8 @@ class GradientDescent:
     rate: float
 
     def __post_init__(self) -> None:
+        if not callable(self.risk):
+            _check_risk(self.risk, "a risk, or a function from the number of a step to one")
         check_positive("rate", self.rate)
 
     @property
@@ -109,7 +111,7 @@ class GradientFlow:
 
     Raises
     ------
-    InputError : both or none of ``step`` and ``tolerance``; while it runs, weights that grow without bound.
+    InputError : no risk; both or none of ``step`` and ``tolerance``; while it runs, weights that grow without bound.
     ShapeError : neurons of another dimension than the inputs; several networks with a tolerance.
 
     Examples
@@ -127,6 +129,7 @@ class GradientFlow:
     tolerance: float | None = None
 
     def __post_init__(self) -> None:
+        _check_risk(self.risk, "a risk")
         if (self.step is None) == (self.tolerance is None):
             raise InputError(f"step is {self.step!r} and tolerance {self.tolerance!r}, expected one of them")
         name, value = ("step", self.step) if self.tolerance is None else ("tolerance", self.tolerance)
@@ -204,6 +207,11 @@ def _unchecked(a: Array, b: Array) -> Neurons:
     object.__setattr__(neurons, "a", a)
     object.__setattr__(neurons, "b", b)
     return neurons
+
+
+def _check_risk(risk: Any, expected: str) -> None:
+    if not hasattr(risk, "field"):
+        raise InputError(f"risk is {risk!r}, expected {expected}")
 
 
 def _check_bounded(a: Array, b: Array, what: str) -> None:

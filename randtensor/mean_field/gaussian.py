@@ -52,6 +52,8 @@ class GaussianRisk:
     """
 
     def __init__(self, target: Target, multiplicities: Sequence[int] | None = None, *, covariance: Any = None) -> None:
+        if not hasattr(target, "field"):
+            raise InputError(f"target is {target!r}, expected one with the methods of Target")
         self.target = target
         self.multiplicities = check_multiplicities(multiplicities, target.dimension)
         theirs = getattr(target, "multiplicities", self.multiplicities)

@@ -106,8 +106,10 @@ class LinearPredictorRisk:
 
     def field(self, neurons: Neurons, at: Array | None = None) -> Array:
         """g of `Risk`: -C (w - w*)/2 everywhere."""
-        force = (self.optimum - neurons.linear_predictor()) @ self.covariance / 2
-        return np.asarray(np.broadcast_to(force[..., None, :], (neurons.b if at is None else at).shape))
+        gap = self.optimum - neurons.linear_predictor()
+        # one product for each network: its bits are those that it has alone
+        force = gap[..., None, :] @ self.covariance / 2
+        return np.asarray(np.broadcast_to(force, (neurons.b if at is None else at).shape))
 
     def loss(self, neurons: Neurons) -> Array:
         """The excess of the networks' predictors."""
@@ -116,7 +118,10 @@ class LinearPredictorRisk:
 
     def excess(self, w: Any) -> Array:
         """Q(w) - Q(w*) = (w - w*)^T C (w - w*)/2 of predictors of shape (..., d)."""
-        gap = check_numbers("w", w) - self.optimum
+        predictors = check_numbers("w", w)
+        if predictors.shape[-1:] != self.optimum.shape:
+            raise ShapeError(f"w has shape {predictors.shape}, expected (..., {self.dimension})")
+        gap = predictors - self.optimum
         return np.asarray(((gap @ self.covariance) * gap).sum(axis=-1) / 2)
 
     def bound(self, times: Any) -> Array:
@@ -125,7 +130,7 @@ class LinearPredictorRisk:
         The flow of (a, b) has determinant one, so that E a^2 stays above c_d by the inequality of the two means.
         """
         rate = decay_constant(self.dimension) * self.spectrum[0] / 2
-        return np.asarray(np.exp(-rate * check_numbers("times", times)))
+        return np.asarray(np.exp(-rate * _elapsed(times)))
 
     def solve(self, times: Iterable[float], moments: Any = None, tolerance: float = 1e-10) -> PredictorPath:
         """Integrate over the times, which ascend from 0, with SciPy's DOP853.
@@ -158,7 +163,7 @@ class LinearPredictorRisk:
         paths = []
         for matrix in matrices:  # one by one: the steps of one network are not those of another
             found = solve_ivp(
-                self._slope, (0.0, float(ends[-1])), matrix.ravel(), method="DOP853", t_eval=distinct,
+                self._slope, (0.0, float(ends[-1]) or 1.0), matrix.ravel(), method="DOP853", t_eval=distinct,
                 rtol=tolerance, atol=tolerance,
             )  # fmt: skip
             if not found.success:
@@ -232,7 +237,7 @@ class IsotropicPredictor:
 
     def bound_at(self, times: Any) -> Array:
         """The bound |w*| exp(-v K t/4) on the distance (arXiv 2211.08771)."""
-        return np.asarray(self.length * np.exp(-self.variance * self.spread / 4 * check_numbers("times", times)))
+        return np.asarray(self.length * np.exp(-self.variance * self.spread / 4 * _elapsed(times)))
 
     @property
     def _limit(self) -> float:
@@ -242,11 +247,19 @@ class IsotropicPredictor:
 
     def _half_angle(self, times: Any) -> tuple[Array, Array]:
         """u = tanh(s/2), and how far it is below its limit q."""
-        q, x = self._limit, -self.late_rate * check_numbers("times", times)
+        q, x = self._limit, -self.late_rate * _elapsed(times)
         decay = np.exp(x)
         return np.asarray(-q * np.expm1(x) / (1 + q**2 * decay)), np.asarray(
             q * (1 + q**2) * decay / (1 + q**2 * decay)
         )
+
+
+def _elapsed(times: Any) -> Array:
+    """Times from the start, in any shape."""
+    elapsed = check_numbers("times", times)
+    if (elapsed < 0).any():
+        raise InputError(f"times has the entry {elapsed.min():g}, expected numbers from 0 on")
+    return elapsed
 
 
 def decay_constant(dimension: int) -> float:

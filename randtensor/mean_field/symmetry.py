@@ -218,7 +218,7 @@ def _elements(matrices: Any, signs: Any) -> tuple[Array, Array]:
         )
     given = np.ones(len(array)) if signs is None else check_numbers("signs", signs)
     if given.shape != (len(array),) or not np.isin(given, (-1.0, 1.0)).all():
-        raise InputError(f"signs is {signs!r}, expected {len(array)} entries 1 or -1, one per matrix")
+        raise InputError(f"signs is {given.tolist()!r}, expected {len(array)} entries 1 or -1, one per matrix")
     return _polished(array), given
 
 

@@ -181,6 +181,14 @@ def test_moments_of_the_neurons_are_closed():
     np.testing.assert_allclose(after(X), after.linear_predictor() @ X.T, atol=1e-7)
 
 
+def test_paths_begin_at_their_moments_and_may_repeat_a_time():
+    linear = mf.LinearPredictorRisk(np.eye(2), [1.0, 2.0])
+    np.testing.assert_array_equal(linear.solve([0.0]).moments[0], np.diag([1.0, 0.5, 0.5]))
+    w = linear.solve([0.0, 1.0, 1.0]).w
+    np.testing.assert_array_equal(w[1], w[2])
+    assert np.abs(w[0]).max() == 0 and np.linalg.norm(w[1]) > 0.3
+
+
 def test_the_rate_of_the_predictor_and_its_bound():
     rng = np.random.default_rng(1)
     covariance = np.diag([0.2, 0.5, 2.0])

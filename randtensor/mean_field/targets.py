@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
 from randtensor.mean_field.averages import BlockAverages, check_multiplicities, sphere_coordinate
-from randtensor.mean_field.checks import check_numbers, check_subspace
+from randtensor.mean_field.checks import check_inputs, check_numbers, check_subspace
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.risks import digest
 
@@ -106,10 +106,10 @@ class OddTarget:
 
     def __init__(self, linear: Any, power: float | None = None) -> None:
         self.linear = check_numbers("linear", linear)
-        if self.linear.ndim != 1:
+        if self.linear.ndim != 1 or not len(self.linear):
             raise ShapeError(f"linear has shape {self.linear.shape}, expected (d,)")
         least = float(self.linear @ self.linear)
-        self.power = least if power is None else float(power)
+        self.power = least if power is None else float(check_numbers("power", power))
         if self.power < least * (1 - 1e-12):
             raise InputError(f"power is {power!r}, expected at least {least:g}, that of the linear part")
 
@@ -126,7 +126,7 @@ class OddTarget:
 
     def __call__(self, X: Any) -> Array:
         """The linear part at the rows of ``X``."""
-        return np.asarray(check_numbers("X", X) @ self.linear)
+        return np.asarray(check_inputs(X, self.dimension) @ self.linear)
 
 
 class SubspaceNorm:
@@ -190,4 +190,4 @@ class SubspaceNorm:
         return np.asarray(self.mass / (2 * np.pi) * result)
 
     def __call__(self, X: Any) -> Array:
-        return np.asarray(np.linalg.norm(check_numbers("X", X)[:, : self.subspace], axis=1))
+        return np.asarray(np.linalg.norm(check_inputs(X, self.dimension)[:, : self.subspace], axis=1))

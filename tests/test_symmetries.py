@@ -296,12 +296,11 @@ def test_translations_of_a_program_with_a_softmax():
         charge = charge_function(loss, Symmetry("translation", (part,)))
         for order in (1, 2, 3):
             residual = identity_residual(loss, charge, [1.0, 0.5], order=order, probe=[0.2, -1.0])
-            # the Hessian vanishes along the generator: its two terms are both rounding
-            found = residual.sample(64, size=4, rng=0) if order == 1 else None
-            assert found is None or found.max() < 1e-13
-    g, h = loss.derivative([0.2, -1.0]), loss.derivative([1.0, 0.5], order=2)
-    xi = charge.derivative([1.0, 0.5])
-    assert abs(rt.einsum("ab,a,b->", h, g, xi).sample(64, size=4, rng=0)).max() < 1e-14
+            assert residual.sample(64, size=4, rng=0).max() < 1e-13
+    wrong = charge_function(loss, Symmetry("translation", (Part("W", None),)))
+    for order in (1, 2, 3):
+        residual = identity_residual(loss, wrong, [1.0, 0.5], order=order, probe=[0.2, -1.0])
+        assert 1e-3 < residual.sample(64, size=4, rng=0).max() < 1
 
 
 # Section 2.4 of Marcotte et al. 2023, arXiv 2307.00144, for shapes of U and V with r hidden units

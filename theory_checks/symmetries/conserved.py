@@ -21,8 +21,8 @@ Array = np.ndarray
 
 _TOLERANCE = 1e-9  # of ranks, relative
 
-#: least length of what is new in a commutator of matrices of length 1: the rounding in a direction that is made of it is
-#: that of the commutator over this length, and has to stay below it
+#: least length of what is new in a commutator of matrices of length 1: the rounding in a direction that is made of it,
+#: that of the commutator over this length, has to stay below it
 _NEW = 1e-7
 
 

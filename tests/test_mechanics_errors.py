@@ -50,6 +50,8 @@ CASES = [
     (lambda: Symmetry("scale", (Part("x", sign=-1),)), InputError, "parts of a scale symmetry have the sign -1"),
     (lambda: Symmetry("rescale", (Part("x"),)), InputError, "parts of a rescale symmetry have one sign"),
     (lambda: Symmetry("rescale", (Part("x"), Part("x", 1, -1))), InputError, "repeat a parameter"),
+    (lambda: Part("x", "rows"), InputError, "axis is 'rows', expected a non-negative integer or None"),
+    (lambda: Part("x", -1), InputError, "axis is -1, expected a non-negative integer or None"),
     (lambda: Part("x", sign=2), InputError, "sign is 2, expected 1 or -1"),
     (lambda: Part("x", repeat=0), InputError, "repeat is 0, expected a positive number"),
     (lambda: Part("x", 3).units((2, 2)), ShapeError, r"'x' has shape \(2, 2\), expected an axis 3"),

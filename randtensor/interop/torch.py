@@ -44,7 +44,7 @@ class TorchFunction(DenseFunction):
     """A factory of modules as a random function; made by `random_function`."""
 
     def module(self, n: int | Mapping[str, int], seed: tuple[int, int] = (0, 0)) -> torch.nn.Module:
-        """The module of one sample, as the factory makes it from a seed.
+        """The module of one sample, as the factory makes it from a seed, of which PyTorch's generator keeps 32 bits.
 
         >>> f = random_function(lambda n: torch.nn.Sequential(torch.nn.Linear(1, n), torch.nn.Linear(n, 1)))
         >>> f.module(3)[0].weight.shape
@@ -167,7 +167,7 @@ class TorchLibrary(Library):
             return f"it draws random numbers as it is evaluated ({text}), expected a factory that returns module.eval()"
         if "data-dependent control flow" in text or ".item()" in text:
             return f"it depends on the values of tensors in Python ({text}), expected operations on tensors alone"
-        return text
+        return f"it fails ({text}), expected inputs of the shape that it takes, and operations that torch.func supports"
 
 
 class TorchModel(Model):

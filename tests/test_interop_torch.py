@@ -11,6 +11,7 @@ from interop_cases import CASES
 import estimators
 import randtensor as rt
 import theory_checks
+from estimators.spectrum import FunctionModel
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -401,7 +402,7 @@ def test_mappings_and_parameters_refused():
 
 def test_the_spectrum_of_a_module():
     f, points = random_function(mlp), np.random.default_rng(0).standard_normal((5, 2))
-    model = estimators.spectrum.FunctionModel(f, n=16, rng=3)
+    model = FunctionModel(f, n=16, rng=3)
     gramian = model.gramian(points)
     np.testing.assert_allclose(gramian, gramian.T, rtol=1e-12)
     np.testing.assert_allclose(model.gramian(points[:2], points[2:]), gramian[:2, 2:], rtol=1e-12)

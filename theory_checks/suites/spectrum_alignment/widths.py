@@ -130,7 +130,7 @@ def in_training(plan: Plan) -> Iterator[Claim]:
         predicted=rt.Theta(n**-1),
         source=DERIVED,
         correction=1.0,
-        **plan.grid(64, 4, [3000, 1500, 700, 300]),
+        **plan.grid(64, 4, [6000, 3000, 1400, 600]),
     )
     yield Claim(
         "mean over networks of the change of the kernel's trace, softplus",

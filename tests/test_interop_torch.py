@@ -316,7 +316,7 @@ REFUSED = {
     ),
     "no rule": (
         lambda n: nn.Sequential(nn.LSTM(2, n), nn.Linear(n, 1)),
-        "cannot be evaluated sample by sample: it fails (RuntimeError: Batching rule not implemented for aten::lstm.input",
+        "cannot be evaluated sample by sample: it fails (RuntimeError: Batching rule not implemented for aten::lstm",
     ),
     "unregistered": (Hidden, "expected every tensor that it uses to be registered as a parameter or buffer"),
     "not a tensor": (with_forward(lambda self, x: [self.first(x)]), "gives list, expected a tensor"),

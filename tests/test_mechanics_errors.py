@@ -37,6 +37,10 @@ def vector_program():
     return ProgramObjective(f, [[1.0, 2.0]])
 
 
+def recorder():
+    return ChargeRecorder([X], Hyperparameters(), {"x": np.ones(2)})
+
+
 CASES = [
     (lambda: Hyperparameters(-0.1), InputError, r"weight_decay is -0.1, expected a non-negative number"),
     (lambda: Hyperparameters(float("nan")), InputError, "weight_decay is nan, expected a non-negative number"),
@@ -64,6 +68,12 @@ CASES = [
     (lambda: ChargeRecorder([], Hyperparameters(), {}), InputError, r"symmetries have the names \[\], expected"),
     (lambda: ChargeRecorder([X, X], Hyperparameters(), {"x": np.ones(2)}), InputError, "names that differ"),
     (lambda: ChargeRecorder([X], Hyperparameters(), {"x": np.ones(2)}, every=0), InputError, "every is 0, expected"),
+    (lambda: recorder().record({"x": np.ones(2)}, {}, learning_rate=0.1), InputError,
+     "gradient has no 'x', expected an array for every parameter of the symmetries"),
+    (lambda: recorder().record({"x": "ones"}, {"x": np.ones(2)}, learning_rate=0.1), InputError,
+     "parameters has str for 'x', expected an array of numbers, or a tensor on the CPU without gradient"),
+    (lambda: recorder().record({"x": np.ones(2)}, {"x": np.ones(2)}, learning_rate="fast"), InputError,
+     "learning_rate is 'fast', expected a positive number"),
     (lambda: ChargeRecorder([X], Hyperparameters(), {"x": np.ones(2)}).deviation("y"), InputError,
      "the law 'exact' of 'y' was not followed"),
     (lambda: descend(BOWL, [1.0, 1.0], learning_rate=-0.1, steps=1), InputError,

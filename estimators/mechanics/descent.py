@@ -258,6 +258,8 @@ def descend(
     True
     """
     given = Hyperparameters(weight_decay, momentum, dampening, nesterov)
+    if isinstance(symmetries, Symmetry):
+        raise InputError(f"symmetries is the single group {symmetries.name!r}, expected a list of them")
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
         raise InputError(f"steps is {steps!r}, expected a non-negative integer")
     rates = learning_rates(learning_rate, int(steps))
@@ -328,7 +330,8 @@ def learning_rates(choice: float | Sequence[float] | Callable[[int], float], ste
     elif np.ndim(choice) == 0:
         given = [choice] * steps
     else:
-        given = [float(rate) for rate in np.asarray(choice)]
+        sequence: Any = choice
+        given = list(sequence)
         if len(given) != steps:
             raise ShapeError(f"learning_rate has {len(given)} entries, expected {steps}, one per step")
     return [check_learning_rate(rate) for rate in given]

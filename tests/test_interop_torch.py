@@ -304,6 +304,7 @@ REFUSED = {
         "'1' is BatchNorm1d in training mode, which mixes inputs or keeps running statistics",
     ),
     "shared memory": (shared_memory, "parameters '1.weight' and '2.weight' of shared_memory share memory without"),
+    "shared, frozen": (lambda n: (m := shared_memory(n))[2].requires_grad_(False) and m, "which is not trained, share"),
     "in place": (with_forward(in_place), "it changes a tensor in place"),
     "random": (
         with_forward(lambda self, x: self.last(self.first(x) + torch.randn(1))),
@@ -326,10 +327,8 @@ REFUSED = {
         with_forward(lambda self, x: self.last(self.first(x))[:, :, None] * torch.ones(2, 2)),
         "gives outputs of shape (2, 2), expected a scalar or a vector: choose a component with output=",
     ),
-    "growing": (
-        nn.Linear.__call__ if False else lambda n: nn.Linear(2, n),
-        "expected a number of outputs that does not",
-    ),
+    "growing": (lambda n: nn.Linear(2, n), "expected a number of outputs that does not"),
+    "mixing": (with_forward(lambda self, x: self.last(self.first(x - x.mean(0)))), "that stands beside others"),
     "other generators": (
         lambda n: nn.ParameterList([torch.tensor(np.random.rand(n))]),  # noqa: NPY002
         "differs between two modules of one seed, expected parameters that are drawn by PyTorch's own generator",

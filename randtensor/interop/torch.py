@@ -344,11 +344,18 @@ class TorchModel(Model):
             stack = self.inputs(inputs)
             calls = [module(stack.clone()) if calculus.batched else _one_by_one(module, stack) for _ in range(2)]
             first, second = (self.library.numpy(calculus.selected(call, len(inputs))) for call in calls)
+            alone = calls[0][:1] if not calculus.batched else module(stack[:1].clone())
+            one = self.library.numpy(calculus.selected(alone, 1))
         close = {"rtol": 0, "atol": tolerance * (1 + abs(first).max()), "equal_nan": True}
         if not np.allclose(first, second, **close):
             raise InputError(
                 f"{self.name} gives two values for one input and the same parameters, "
                 f"expected a factory that returns module.eval()"
+            )
+        if not np.allclose(first[:1], one, **close):
+            raise InputError(
+                f"{self.name} gives other values for an input that stands beside others (by "
+                f"{abs(first[:1] - one).max():.2g}), expected a module that takes the inputs of a stack one by one"
             )
         if not np.allclose(first, found, **close):
             raise InputError(

@@ -59,3 +59,11 @@ def check_module(module: torch.nn.Module, owner: str) -> None:
                 f"parameters {other!r} and {name!r} of {owner} share memory without being one parameter, "
                 f"expected b.weight = a.weight for weights that are tied"
             )
+    rest = [(name, p) for name, p in module.named_parameters() if not p.requires_grad]
+    for name, tensor in (*rest, *module.named_buffers()):
+        trained = storages.get(tensor.untyped_storage().data_ptr()) if tensor.numel() else None
+        if trained is not None:
+            raise InputError(
+                f"parameter {trained!r} and {name!r} of {owner}, which is not trained, share memory, "
+                f"expected {name!r} to be a copy, or the parameter itself"
+            )

@@ -111,7 +111,7 @@ normalisation of the batch, and linear or convolutional layers with weights of t
         reached = (
             ", ".join(part.name for part in reach.weights) or f"the normalisation {reach.through[-1]!r} and no weights"
         )
-        raise InputError(f"outgoing is {outgoing!r}, but the units of {incoming!r} reach {reached}")
+        raise InputError(f"outgoing is {outgoing!r}, expected what the units of {incoming!r} reach: {reached}")
     return walk.group(incoming, reach)
 
 

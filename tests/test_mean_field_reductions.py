@@ -119,6 +119,15 @@ def test_a_published_profile_across_h():
         np.testing.assert_allclose(profile, published, rtol=0.05)
 
 
+@pytest.mark.parametrize("d, h", [(2, 1), (3, 2), (10, 3), (40, 35), (2000, 3), (10_000, 3), (10_000, 9_000)])
+def test_rules_of_the_angle_integrate_moments_of_beta_variables(d, h):
+    f = mf.AngleRisk(d, h).uniform(30)
+    weights, x = f.a**2 / f.width, np.cos(f.angles(1)) ** 2
+    assert weights.sum() == pytest.approx(1, rel=1e-13)
+    for power, moment in ((1, h / d), (2, h * (h + 2) / (d * (d + 2)))):
+        assert weights @ x**power == pytest.approx(moment, rel=1e-10)
+
+
 def test_uniform_directions_integrate_polynomials():
     points, weights = mf.uniform_directions(7, 2, 20)
     assert np.allclose(np.linalg.norm(points, axis=1), 1.0)

@@ -164,7 +164,7 @@ WRONG = {
         lambda: mf.AngleRisk(4, 2).neurons([0.1], [1.0], [2.0]),
         "signs has entries from 2 to 2",
     ),
-    "too many inputs": (lambda: mf.AngleRisk(100_000, 3).uniform(5), "dimension is|degree is"),
+    "too many terms": (lambda: mf.AngleRisk(100_000, 3), "degree is 128, at which polynomials overflow for 100000"),
     "observable of influence": (
         lambda: mf.influence(
             mf.GradientFlow(mf.AngleRisk(4, 2), 0.1), mf.AngleRisk(4, 2).uniform(1), [0.5, 0.5], lambda f: 1.0, [0.0]

@@ -91,14 +91,15 @@ class AngleRisk:
 
         Raises
         ------
-        InputError : nodes that are no positive integer; dimensions for which the rule overflows, from about 10,000 on.
+        InputError : nodes that are no positive integer.
         """
-        from scipy.special import roots_jacobi
+        from scipy.linalg import eigh_tridiagonal
 
         check_count("nodes", nodes)
-        x, weights = roots_jacobi(nodes, self._alpha, self._beta)
-        if not np.isfinite(weights).all():
-            raise InputError(f"dimension is {self.inputs}, at which the Gauss-Jacobi rule overflows, expected less")
+        _, first, second = _recurrence(self.inputs, self._alpha, self._beta, nodes)
+        x = np.asarray(np.clip(eigh_tridiagonal(first, second[1:], eigvals_only=True), -1.0, 1.0), dtype=np.float64)
+        # Christoffel numbers: each to its own precision, however small
+        weights = 1 / (_orthonormal(x, first, second, slopes=False)[0] ** 2).sum(axis=0)
         angles = np.arccos(x) / 2
         return self.neurons(np.tile(angles, 2), np.tile(weights / weights.sum() / 2, 2), np.repeat([1.0, -1.0], nodes))
 
@@ -189,20 +190,26 @@ class AngleRisk:
     def _polynomials(self, x: Array, slopes: bool = True) -> tuple[Array, Array]:
         """d^(1/2) s_2j p_j(x), and their derivatives in x, shape (degree, *x.shape)."""
         root, first, second = _recurrence(self.inputs, self._alpha, self._beta, self.degree)
-        values = np.empty((self.degree, *x.shape))
-        derivatives = np.zeros((self.degree, *x.shape)) if slopes else values[:0]
-        values[0] = 1.0
-        before, before_slope = np.zeros(x.shape), np.zeros(x.shape)
-        for j in range(self.degree - 1):
-            values[j + 1] = ((x - first[j]) * values[j] - second[j] * before) / second[j + 1]
-            if slopes:
-                derivatives[j + 1] = (values[j] + (x - first[j]) * derivatives[j] - second[j] * before_slope) / second[
-                    j + 1
-                ]
-                before_slope = derivatives[j]
-            before = values[j]
+        values, derivatives = _orthonormal(x, first, second, slopes)
         shape = (-1, *[1] * x.ndim)
         return values * root.reshape(shape), derivatives * root.reshape(shape) if slopes else derivatives
+
+
+def _orthonormal(x: Array, first: Array, second: Array, slopes: bool) -> tuple[Array, Array]:
+    """Orthonormal polynomials of `_recurrence` at x, and their derivatives, shape (degree, *x.shape)."""
+    values = np.empty((len(first), *x.shape))
+    derivatives = np.zeros((len(first), *x.shape)) if slopes else values[:0]
+    values[0] = 1.0
+    before, before_slope = np.zeros(x.shape), np.zeros(x.shape)
+    for j in range(len(first) - 1):
+        values[j + 1] = ((x - first[j]) * values[j] - second[j] * before) / second[j + 1]
+        if slopes:
+            derivatives[j + 1] = (values[j] + (x - first[j]) * derivatives[j] - second[j] * before_slope) / second[
+                j + 1
+            ]
+            before_slope = derivatives[j]
+        before = values[j]
+    return values, derivatives
 
 
 def _mean_positive_part(dimension: int, scale: Array, shift: Array) -> Array:

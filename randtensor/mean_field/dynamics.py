@@ -196,7 +196,10 @@ class GradientFlow:
             if end > now:
                 found = solve_ivp(slope, (now, end), state, method="DOP853", rtol=tolerance, atol=tolerance)
                 if not found.success:
-                    raise InputError(f"tolerance is {tolerance:g}, at which {found.message}, expected another one")
+                    reached = f"{found.t[-1]:.6g}"
+                    raise InputError(
+                        f"tolerance is {tolerance:g}, at which integration ended at time {reached}, expected another"
+                    )
                 state, now = found.y[:, -1], end
             yield unpack(state)
 

@@ -66,17 +66,21 @@ class GaussianRisk:
 
     @property
     def dimension(self) -> int:
+        """Of the inputs."""
         return self.target.dimension
 
     @property
     def fingerprint(self) -> str:
+        """Stable text that identifies the risk."""
         root = "" if self._root is None else digest(self._root)
         return f"gaussian:{self.multiplicities}:{root}:{self.target.fingerprint}"
 
     def elements(self, width: int) -> int:
+        """Numbers held at once per network."""
         return self._averages.elements(width)
 
     def field(self, neurons: Neurons, at: Array | None = None) -> Array:
+        """g of `Risk`, shape (..., k, d)."""
         rows = neurons.b if at is None else at
         if self._root is None:
             return self._whitened(neurons, rows)
@@ -84,6 +88,7 @@ class GaussianRisk:
         return np.asarray(self._whitened(inner, rows @ self._root) @ self._root)
 
     def loss(self, neurons: Neurons) -> Array:
+        """F, shape (...)."""
         check_dimension(neurons.dimension, self.dimension)
         inner = neurons if self._root is None else Neurons(neurons.a, neurons.b @ self._root)
         pull = 2 * self.target.field(inner.b) - self._averages.field(inner, inner.b)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from randtensor.errors import InputError
 from randtensor.mean_field.checks import check_count
 from randtensor.mean_field.neurons import Neurons
+from randtensor.mean_field.risks import digest
 from randtensor.mean_field.symmetry import SymmetryGroup
 from randtensor.seeding import Seed, root_sequence
 
@@ -80,8 +81,6 @@ class Initialization:
     @property
     def fingerprint(self) -> str:
         """Stable text that identifies the law."""
-        from randtensor.mean_field.risks import digest
-
         group = "" if self.symmetry is None else digest(self.symmetry.matrices, self.symmetry.signs)
         return f"{self.law}:{self.dimension}:{group}"
 

@@ -124,13 +124,16 @@ class EmpiricalRisk:
 
     @property
     def dimension(self) -> int:
+        """Of the inputs."""
         return int(self.inputs.shape[1])
 
     @property
     def fingerprint(self) -> str:
+        """Stable text that identifies the risk."""
         return f"sample:{digest(self.inputs, self.targets)}"
 
     def elements(self, width: int) -> int:
+        """Numbers held at once per network."""
         return width * len(self.inputs)
 
     def residual(self, neurons: Neurons) -> Array:
@@ -138,6 +141,7 @@ class EmpiricalRisk:
         return np.asarray(self.targets - neurons(self.inputs))
 
     def field(self, neurons: Neurons, at: Array | None = None) -> Array:
+        """g of `Risk`, shape (..., k, d)."""
         hidden = neurons.b @ self.inputs.T
         outputs = (neurons.a[..., None, :] @ np.maximum(hidden, 0.0))[..., 0, :] / neurons.width
         residual = (self.targets - outputs) / len(self.targets)
@@ -145,6 +149,7 @@ class EmpiricalRisk:
         return np.asarray(np.where(reached > 0, residual[..., None, :], 0.0) @ self.inputs)
 
     def loss(self, neurons: Neurons) -> Array:
+        """F, shape (...)."""
         return np.asarray((self.residual(neurons) ** 2).mean(axis=-1) / 2)
 
     def _check_closed(self, group: SymmetryGroup) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from randtensor.errors import InputError, RandtensorError
+from theory_checks.claim_files.problems import ClaimFileError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +47,9 @@ class _Program(click.Group):
             _complain(error.format_message())
             sys.exit(_BAD_INPUT)
         except RandtensorError as error:
-            _complain(str(error))
+            # a file with several problems has a line for each
+            for sentence in str(error).split("\n") if isinstance(error, ClaimFileError) else [str(error)]:
+                _complain(sentence)
             sys.exit(_BAD_INPUT)
         except (KeyboardInterrupt, click.Abort):
             _complain("interrupted, nothing was written")
@@ -86,7 +89,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("targets", nargs=-1, metavar="[SUITE | FILE.py]...")
+@click.argument("targets", nargs=-1, metavar="[SUITE | FILE.toml | FILE.py]...")
 @click.option("--budget", type=float, default=1.0, show_default=True, help="Factor on the number of samples.")
 @click.option("--jobs", type=int, default=None, help="Worker threads [default: the number of processors].")
 @click.option("--rng", type=int, default=0, show_default=True, help="Seed: the same seed gives the same numbers.")
@@ -154,7 +157,7 @@ def verify(
 ) -> None:
     """Check the claims of suites and files; without any, those of every suite.
 
-    A FILE.py defines claims = [theory_checks.Claim(...), ...].
+    A FILE.toml has tables of claims (see randtensor new); a FILE.py defines claims = [theory_checks.Claim(...), ...].
     """
     from theory_checks.inputs import load_inputs
     from theory_checks.reports import Interrupted
@@ -190,8 +193,27 @@ def verify(
     context.exit(report.exit_status)
 
 
+@main.command()
+@click.argument("kind", type=click.Choice(["appendix"]))
+@click.argument("file", type=click.Path(path_type=Path), default=Path("appendix.toml"), metavar="[FILE.toml]")
+def new(kind: str, file: Path) -> None:
+    """Write a commented file of claims to start from: randtensor new appendix [FILE.toml]."""
+    from theory_checks.claim_files import template
+
+    if file.suffix.lower() != ".toml":
+        raise InputError(f"file is {file}, expected a name that ends with .toml")
+    try:
+        with open(file, "x", encoding="utf-8") as opened:
+            opened.write(template())
+    except FileExistsError:
+        raise InputError(f"{file} exists already and was left as it is, expected another name") from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror or error}") from None
+    click.echo(f"written: {file}; check it with: randtensor verify {file} --out {file.stem}")
+
+
 @main.command(name="list")
-@click.argument("targets", nargs=-1, metavar="[SUITE | FILE.py]...")
+@click.argument("targets", nargs=-1, metavar="[SUITE | FILE.toml | FILE.py]...")
 def list_claims(targets: tuple[str, ...]) -> None:
     """List the claims of suites and files; without any, those of every suite."""
     from theory_checks.loading import load_claims

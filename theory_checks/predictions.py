@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from randtensor import Bound, Expansion, Order, Quantity, Scale, Term, parse_bound
+from randtensor import Bound, Expansion, Order, Quantity, Scale, Term
 from randtensor.errors import InputError
 
 __all__ = ["Exact", "Identity", "NoDefiniteBound", "Prediction", "QuantileSlopes", "Tight", "Zero", "as_prediction"]
@@ -230,7 +230,7 @@ _EXPECTED = (
 
 
 def as_prediction(value: Any, argument: str = "predicted") -> Prediction:
-    """``value`` as a prediction: a plain order means Theta of it, a text is read as a bound.
+    """``value`` as a prediction: a plain order means Theta of it, a text is read by `parse_prediction`.
 
     >>> import randtensor as rt
     >>> as_prediction(2 * rt.Scale("n") ** -1), as_prediction("O(n^{-1/2})")
@@ -241,7 +241,9 @@ def as_prediction(value: Any, argument: str = "predicted") -> Prediction:
     if isinstance(value, Order | Scale | Term):
         return Bound("Theta", Order(value))
     if isinstance(value, str):
-        return parse_bound(value)
+        from theory_checks.prediction_text import parse_prediction
+
+        return parse_prediction(value)
     if isinstance(value, type) and issubclass(value, _KINDS):
         raise InputError(f"{argument} is the class {value.__name__}, expected an instance: {value.__name__}(...)")
     raise InputError(f"{argument} is {value!r}, expected {_EXPECTED}")

@@ -1,70 +1,17 @@
-"""The command line: ``randtensor verify``, ``list``, ``predict`` and ``rate``."""
+"""The command line: ``randtensor verify``, ``list``, ``predict`` and ``rate``, and those of `cli_records`."""
 
 from __future__ import annotations
 
-import os
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from randtensor.errors import InputError, RandtensorError
-from theory_checks.claim_files.problems import ClaimFileError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from theory_checks.verification import RunProgress
+from randtensor.errors import InputError
+from theory_checks.cli_records import COMMANDS, write_documents
+from theory_checks.terminal import Program, check_writable, console, progress_bar
 
 __all__ = ["main"]
-
-_BAD_INPUT = 2
-_INTERNAL = 70  # EX_SOFTWARE: an error of the program must not look like a refuted claim
-_INTERRUPTED = 130
-
-
-class _Program(click.Group):
-    """A group whose errors are one sentence on the standard error stream, and whose exit statuses mean something."""
-
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        **extra: Any,
-    ) -> Any:
-        try:
-            status: Any = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message(), err=True)
-            sys.exit(_BAD_INPUT)
-        except click.ClickException as error:
-            _complain(error.format_message())
-            sys.exit(_BAD_INPUT)
-        except RandtensorError as error:
-            # a file with several problems has a line for each
-            for sentence in str(error).split("\n") if isinstance(error, ClaimFileError) else [str(error)]:
-                _complain(sentence)
-            sys.exit(_BAD_INPUT)
-        except (KeyboardInterrupt, click.Abort):
-            _complain("interrupted, nothing was written")
-            sys.exit(_INTERRUPTED)
-        except Exception:
-            traceback.print_exc()
-            _complain("this is an error of the program, not a verdict")
-            sys.exit(_INTERNAL)
-        if not standalone_mode:
-            return status
-        sys.exit(status if isinstance(status, int) else 0)
-
-
-def _complain(message: str) -> None:
-    click.echo(f"randtensor: {' '.join(message.split())}", err=True)
 
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -75,7 +22,7 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
         context.exit()
 
 
-@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."
 )
@@ -128,7 +75,7 @@ def main() -> None:
     default=Path("results"),
     show_default=True,
     metavar="DIR",
-    help="Directory for results.json.",
+    help="Directory for the results; where it is given, also for the report: pages, tables, figures, the appendix.",
 )
 @click.option(
     "--inputs", type=click.Path(path_type=Path), default=None, help="Input vectors as rows: a .npy or .csv file."
@@ -164,13 +111,13 @@ def verify(
     from theory_checks.suites import SUITES
     from theory_checks.verification import verify as run
 
-    _check_writable(out)
+    check_writable(out)
     rows = None
     if inputs is not None:
         if targets and not any(target in SUITES for target in targets):
             raise InputError("inputs is given, but only suites use it, expected the name of a suite")
         rows = load_inputs(inputs, normalize=normalize)
-    with _progress() as progress:
+    with progress_bar() as progress:
         try:
             report = run(
                 list(targets or sorted(SUITES)),
@@ -188,28 +135,11 @@ def verify(
         except Interrupted as interruption:
             report = interruption.report
     path = report.save(out)
-    _console().print(report)
+    console().print(report)
     click.echo(f"results: {path}")
+    if context.get_parameter_source("out") is ParameterSource.COMMANDLINE:
+        write_documents(report.to_dict(), out)
     context.exit(report.exit_status)
-
-
-@main.command()
-@click.argument("kind", type=click.Choice(["appendix"]))
-@click.argument("file", type=click.Path(path_type=Path), default=Path("appendix.toml"), metavar="[FILE.toml]")
-def new(kind: str, file: Path) -> None:
-    """Write a commented file of claims to start from: randtensor new appendix [FILE.toml]."""
-    from theory_checks.claim_files import template
-
-    if file.suffix.lower() != ".toml":
-        raise InputError(f"file is {file}, expected a name that ends with .toml")
-    try:
-        with open(file, "x", encoding="utf-8") as opened:
-            opened.write(template())
-    except FileExistsError:
-        raise InputError(f"{file} exists already and was left as it is, expected another name") from None
-    except OSError as error:
-        raise InputError(f"{file} cannot be written: {error.strerror or error}") from None
-    click.echo(f"written: {file}; check it with: randtensor verify {file} --out {file.stem}")
 
 
 @main.command(name="list")
@@ -221,7 +151,7 @@ def list_claims(targets: tuple[str, ...]) -> None:
     from theory_checks.tables import claims_table
 
     for loaded in load_claims(list(targets or sorted(SUITES)), SuiteOptions()):
-        _console().print(claims_table(loaded))
+        console().print(claims_table(loaded))
 
 
 @main.command()
@@ -274,7 +204,7 @@ def predict(
         numbers = [int(size) for size in sizes.split(",")]
     except ValueError:
         raise InputError(f"n is {sizes!r}, expected sizes separated by commas, such as 16,32,64") from None
-    _console().print(prediction_table(run(quantity, equation, numbers)))
+    console().print(prediction_table(run(quantity, equation, numbers)))
 
 
 @main.command()
@@ -335,7 +265,7 @@ def rate(
     )
     # before the report: the reader of a pipe may leave in the middle of it
     written = save_rate(found, record, plot)
-    _console().print(rate_report(found))
+    console().print(rate_report(found))
     for place in written:
         click.echo(f"written: {place}")
     context.exit(3 if found.reason is not None else 0)
@@ -348,60 +278,8 @@ def _pair(text: str) -> tuple[str, str]:
     return index.strip(), size.strip()
 
 
-def _console() -> Console:
-    """Standard output; a pipe has no width, so that a table written to it gets a generous one."""
-    from rich.console import Console
-
-    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(width=160 if piped else None, highlight=False)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[RunProgress], None] | None]:
-    """A progress bar on the standard error stream, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    bar = Progress(
-        TextColumn("{task.fields[target]} {task.fields[number]}", markup=False),
-        TextColumn("{task.fields[claim]}", markup=False, style="bold"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[samples]}", style="dim"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        # the work per sample differs between claims by orders of magnitude: look back far
-        speed_estimate_period=120.0,
-    )
-    with bar:
-        task = bar.add_task("", total=1.0, target="", number="", claim="loading", samples="")
-
-        def tell(state: RunProgress) -> None:
-            bar.update(
-                task,
-                completed=state.fraction,
-                target=Path(state.target).name,
-                number=f"{state.index}/{state.claims}",
-                claim=state.claim.label[:32],
-                samples=f"{state.done}/{state.samples} samples",
-            )
-
-        yield tell
-
-
-def _check_writable(directory: Path) -> None:
-    """Refuse a place for the results before the run, not after it."""
-    existing = next(folder for folder in (directory.absolute(), *directory.absolute().parents) if folder.exists())
-    if not existing.is_dir():
-        raise InputError(f"out is {directory}, but {existing} is a file, expected a directory")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"out is {directory}, but {existing} cannot be written to")
+for command in COMMANDS:
+    main.add_command(command)
 
 
 if __name__ == "__main__":

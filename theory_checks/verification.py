@@ -151,6 +151,7 @@ def verify(
             planned=len(claims),
             time_budget=time_budget,
             interrupted=interrupted,
+            origins=tuple(part.to_dict() for part in loaded),
         )
 
     work = [_work(claim, claim.counts) for claim in claims]

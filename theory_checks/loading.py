@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import runpy
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 
 from randtensor.errors import InputError, RandtensorError
 from theory_checks.claims import Claim, with_samples
+from theory_checks.rendering.records import read_json
 from theory_checks.suites import SUITES, SuiteOptions, load_suite
 
 __all__ = ["Loaded", "is_toml", "load_claims", "load_file", "load_toml_text", "replayed", "select"]
@@ -249,12 +249,7 @@ def replayed(claims: Sequence[Claim], results: Any) -> tuple[list[Claim | None],
     InputError : results that cannot be used, or a claim that is not among them.
     """
     if isinstance(results, str | os.PathLike):
-        try:
-            results = json.loads(Path(results).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"replay {results} cannot be read: {error.strerror or error}") from error
-        except ValueError as error:
-            raise InputError(f"replay {results} is not JSON, expected the results of a run") from error
+        results = read_json(results, f"replay {results}")
     try:
         found = {r["id"] or r["name"]: (list(r["samples"]), int(r["looks"])) for r in results["results"]}
     except (TypeError, KeyError, ValueError):

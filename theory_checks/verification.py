@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from theory_checks.budget import assertions, spend
 from theory_checks.checks import check, claim_root, reduced_counts
 from theory_checks.claims import Claim, with_samples
 from theory_checks.loading import load_claims, replayed, select
+from theory_checks.rendering.records import read_json
 from theory_checks.reports import Interrupted, Report
 from theory_checks.results import Result, plain, without_samples
 from theory_checks.suites import SuiteOptions
@@ -124,7 +123,8 @@ def verify(
     names, looks = [name for name, _, _ in plan], [1] * len(claims)
     total = sum(map(assertions, everything))
     if replay is not None:
-        replay = _recorded(replay)
+        if isinstance(replay, str | os.PathLike):
+            replay = read_json(replay, f"replay {replay}")
         given = {"seed": _seed(root), "budget": float(budget), "quick": bool(quick), "inputs": plain(vectors)}
         again, counted = replayed(claims, replay)
         _check_replay(replay, {**given, "false_refutation": false_refutation}, total)
@@ -238,18 +238,6 @@ def _check_time(time_budget: Any, replay: Any) -> None:
         raise InputError(f"time_budget is {time_budget!r}, expected a positive number of seconds")
     if replay is not None:
         raise InputError("time_budget and replay are both given, expected at most one of them")
-
-
-def _recorded(replay: Any) -> Any:
-    """What is in the file, if it is one; other things are judged by their content."""
-    if not isinstance(replay, str | os.PathLike):
-        return replay
-    try:
-        return json.loads(Path(replay).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"replay {replay} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise InputError(f"replay {replay} is not JSON, expected the results of a run") from error
 
 
 def _check_replay(record: Any, options: Mapping[str, Any], total: int) -> None:

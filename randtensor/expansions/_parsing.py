@@ -13,23 +13,18 @@ A factor that follows a quotient without "*" (``1/n m``) is refused, unless the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from fractions import Fraction
-from typing import NoReturn
 
-from randtensor.errors import OrderError
 from randtensor.expansions._expansion import Expansion
 from randtensor.orders import Scale
 from randtensor.orders._logarithm import log
-from randtensor.orders._tokens import Token, quoted, tokenize
+from randtensor.orders._tokens import CLOSING, DEEPEST_NESTING, Reader, Token
 
 __all__ = ["parse_expansion"]
 
-_DEEPEST_NESTING = 40
 _LARGEST_POWER = 64  # of a sum: larger ones have more terms than anybody writes
 _STARTS = ("number", "name", "function", "(", "{")
-_CLOSING = {"(": ")", "{": "}"}
 
 
 def parse_expansion(text: str, scales: Iterable[Scale] | None = None) -> Expansion:
@@ -54,47 +49,19 @@ def parse_expansion(text: str, scales: Iterable[Scale] | None = None) -> Expansi
     """
     parser = _Parser(text, scales)
     found = parser.sum()
-    if parser.next.kind != "end":
-        parser.fail(parser.next, "an operator or the end")
+    parser.expect("end", "an operator or the end")
     return found
 
 
-class _Parser:
+class _Parser(Reader):
     def __init__(self, text: str, scales: Iterable[Scale] | None) -> None:
-        self.text = text
-        self.tokens = tokenize(text, "an expansion")
-        self.index = 0
-        self.depth = 0
+        super().__init__(text, "an expansion")
         self.scales = None if scales is None else {scale.name: scale for scale in scales}
-
-    @property
-    def next(self) -> Token:
-        return self.tokens[self.index]
-
-    def take(self) -> Token:
-        token = self.next
-        self.index += token.kind != "end"
-        return token
-
-    def fail(self, found: Token, expected: str) -> NoReturn:
-        seen = found.text if found.kind == "end" else repr(found.text)
-        raise OrderError(
-            f"text {quoted(self.text)} is not an expansion: "
-            f"expected {expected} at position {found.position}, found {seen}"
-        )
-
-    @contextmanager
-    def arithmetic(self) -> Iterator[None]:
-        """Errors of the calculus, told with the text that led to them."""
-        try:
-            yield
-        except (OrderError, ZeroDivisionError) as error:
-            raise OrderError(f"text {quoted(self.text)} is not an expansion: {error}") from None
 
     def sum(self) -> Expansion:
         self.depth += 1
-        if self.depth > _DEEPEST_NESTING:
-            self.fail(self.next, f"at most {_DEEPEST_NESTING} nested groups")
+        if self.depth > DEEPEST_NESTING:
+            self.fail(self.next, f"at most {DEEPEST_NESTING} nested groups")
         total = Expansion.of(0)
         sign = self.sign()
         while True:
@@ -106,9 +73,6 @@ class _Parser:
             sign = self.sign()
         self.depth -= 1
         return total
-
-    def sign(self) -> int:
-        return -1 if self.next.kind in ("+", "-") and self.take().kind == "-" else 1
 
     def product(self) -> Expansion:
         numeric = self.next.kind == "number"
@@ -133,18 +97,18 @@ class _Parser:
             return base
         self.take()
         exponent = self.exponent()
-        if token.kind in _CLOSING and abs(exponent) > _LARGEST_POWER:
+        if token.kind in CLOSING and abs(exponent) > _LARGEST_POWER:
             self.fail(token, f"a power of a group of at most {_LARGEST_POWER}")
         with self.arithmetic():
             return base ** (int(exponent) if exponent.denominator == 1 else exponent)
 
     def exponent(self) -> Fraction:
-        if self.next.kind not in _CLOSING:
+        if self.next.kind not in CLOSING:
             value = self.sign() * self.number()
             if [token.kind for token in self.tokens[self.index : self.index + 2]] == ["/", "number"]:
                 self.fail(self.next, "braces around the exponent, as in n^{1/2}, or around its base, as in (n^1)/2,")
             return value
-        closing = _CLOSING[self.take().kind]
+        closing = CLOSING[self.take().kind]
         value = self.sign() * self.number()
         if self.next.kind == "/":
             bar = self.take()
@@ -152,22 +116,18 @@ class _Parser:
             if divisor == 0:
                 self.fail(bar, "a denominator other than 0")
             value /= divisor
-        if self.next.kind != closing:
-            self.fail(self.next, f"{closing!r} after the exponent")
-        self.take()
+        self.expect(closing, f"{closing!r} after the exponent")
         return value
 
     def number(self) -> Fraction:
-        if self.next.kind != "number":
-            self.fail(self.next, "a rational number as the exponent")
-        return Fraction(self.take().text)
+        return Fraction(self.expect("number", "a rational number as the exponent").text)
 
     def atom(self, token: Token) -> Expansion:
         if token.kind == "number":
             return Expansion.of(Fraction(token.text))
         if token.kind == "name":
             return Expansion.of(self.scale(token))
-        if token.kind in _CLOSING:
+        if token.kind in CLOSING:
             self.index -= 1
             return self.group()
         if token.kind == "function" and token.text == "sqrt":
@@ -180,23 +140,19 @@ class _Parser:
 
     def argument(self) -> Scale:
         """Of a logarithm: a scale alone, since log(2 n) and log(n^2) are no single terms."""
-        closing = _CLOSING[self.take().kind] if self.next.kind in _CLOSING else None
+        closing = CLOSING[self.take().kind] if self.next.kind in CLOSING else None
         scale = self.scale(self.take())
         if closing is not None:
-            if self.next.kind != closing:
-                self.fail(self.next, f"{closing!r}: a logarithm is of a scale alone,")
-            self.take()
+            self.expect(closing, f"{closing!r}: a logarithm is of a scale alone,")
         return scale
 
     def group(self) -> Expansion:
         opening = self.take()
-        if opening.kind not in _CLOSING:
+        if opening.kind not in CLOSING:
             self.fail(opening, "'('")
         result = self.sum()
-        closing = _CLOSING[opening.kind]
-        if self.next.kind != closing:
-            self.fail(self.next, f"an operator or {closing!r}")
-        self.take()
+        closing = CLOSING[opening.kind]
+        self.expect(closing, f"an operator or {closing!r}")
         return result
 
     def scale(self, token: Token) -> Scale:

@@ -10,7 +10,7 @@ from typing import Any
 
 from randtensor.errors import InputError
 
-__all__ = ["RUN_SCHEMA", "SCHEMA", "read_record"]
+__all__ = ["RUN_SCHEMA", "SCHEMA", "read_json", "read_record"]
 
 #: of ``results.json``: the number grows when a field changes its meaning or goes, not when one is added
 SCHEMA = "randtensor/results/3"
@@ -36,6 +36,21 @@ _NEEDED_OF_RESULTS = (
 )  # fmt: skip
 
 
+def read_json(source: str | os.PathLike[str], what: str) -> Any:
+    """What is in a file, which is called ``what`` in errors.
+
+    Raises
+    ------
+    InputError : it cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(Path(source).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{what} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"{what} is not JSON, expected the results of a run") from error
+
+
 def read_record(source: Any) -> dict[str, Any]:
     """The record of a run.
 
@@ -50,12 +65,7 @@ def read_record(source: Any) -> dict[str, Any]:
     what = "record"
     if isinstance(source, str | os.PathLike):
         what = str(source)
-        try:
-            source = json.loads(Path(source).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{what} cannot be read: {error.strerror or error}") from error
-        except ValueError as error:
-            raise InputError(f"{what} is not JSON, expected the results of a run") from error
+        source = read_json(source, what)
     found = source.get("schema") if isinstance(source, Mapping) else None
     if found != SCHEMA:
         older = isinstance(source, Mapping) and "format" in source

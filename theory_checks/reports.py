@@ -172,6 +172,11 @@ class Report:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str:
+        from theory_checks.rendering.rows import notebook_table
+
+        return notebook_table(self.summary(), self.to_dict()["results"])
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from theory_checks.tables import render_report
 

@@ -98,6 +98,11 @@ class Result:
     def __str__(self) -> str:
         return f"{self.claim.label}: {self.verdict}: {self.reason}"
 
+    def _repr_html_(self) -> str:
+        from theory_checks.rendering.rows import notebook_table
+
+        return notebook_table(str(self), [self.to_dict()])
+
     @property
     def detectable_unit(self) -> str:
         """What ``detectable`` is measured in."""

@@ -78,12 +78,12 @@ def console() -> Console:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[RunProgress], None] | None]:
-    """A progress bar on the standard error stream, if that is a terminal."""
+    """A progress bar on the standard error stream, if that is a terminal, or in a notebook."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not (console.is_terminal or console.is_jupyter):
         yield None
         return
     bar = Progress(

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -62,7 +63,7 @@ def verify(
     false_refutation: float = 1e-4,
     time_budget: float | None = None,
     replay: Any = None,
-    progress: Callable[[RunProgress], None] | None = None,
+    progress: Callable[[RunProgress], None] | bool | None = None,
 ) -> Report:
     """Check many claims, one after the other, each in parallel over its samples.
 
@@ -82,7 +83,7 @@ def verify(
         Without it the same seed gives the same results; with it, the same seed and ``replay``.
     replay : results of an earlier run, a path of ``results.json`` or what is in it, whose samples are drawn again;
         claims that it did not sample are left out.
-    progress : called with a `RunProgress` as samples are drawn.
+    progress : called with a `RunProgress` as samples are drawn; True shows a bar in terminals and notebooks.
 
     Raises
     ------
@@ -156,27 +157,39 @@ def verify(
 
     work = [_work(claim, claim.counts) for claim in claims]
     try:
-        if time_budget is not None:
-            tell = None if progress is None else _clock(progress, names, claims, start, time_budget)
-            left = time_budget - (time.perf_counter() - start)
-            check_within(claims, left, root=root, levels=levels, finished=finished, jobs=jobs, tell=tell)
+        with _shown(progress) as shown:
+            if time_budget is not None:
+                tell = None if shown is None else _clock(shown, names, claims, start, time_budget)
+                left = time_budget - (time.perf_counter() - start)
+                check_within(claims, left, root=root, levels=levels, finished=finished, jobs=jobs, tell=tell)
+                return report()
+            for i, claim in enumerate(claims):
+                told = None if shown is None else _teller(shown, names[i], claim, i, work)
+                if told is not None:
+                    told(0, sum(claim.counts))
+                try:
+                    found = check(claim, rng=root, jobs=jobs, progress=told, false_refutation=levels[i], looks=looks[i])
+                except RandtensorError as error:
+                    details = {"error": type(error).__name__}
+                    options: dict[str, Any] = {"false_refutation": levels[i], "looks": looks[i], "details": details}
+                    found = without_samples(claim, str(error), seed=claim_root(claim, root), **options)
+                finished[i] = found
             return report()
-        for i, claim in enumerate(claims):
-            told = None if progress is None else _teller(progress, names[i], claim, i, work)
-            if told is not None:
-                told(0, sum(claim.counts))
-            try:
-                found = check(claim, rng=root, jobs=jobs, progress=told, false_refutation=levels[i], looks=looks[i])
-            except RandtensorError as error:
-                details = {"error": type(error).__name__}
-                options: dict[str, Any] = {"false_refutation": levels[i], "looks": looks[i], "details": details}
-                found = without_samples(claim, str(error), seed=claim_root(claim, root), **options)
-            finished[i] = found
-        return report()
     except KeyboardInterrupt:
         if not finished:
             raise
         raise Interrupted(report(interrupted=True)) from None
+
+
+def _shown(
+    progress: Callable[[RunProgress], None] | bool | None,
+) -> AbstractContextManager[Callable[[RunProgress], None] | None]:
+    """What is to be told of the progress of a run."""
+    if isinstance(progress, bool):
+        from theory_checks.terminal import progress_bar
+
+        return progress_bar() if progress else nullcontext()
+    return nullcontext(progress)
 
 
 def checked_inputs(inputs: Any) -> Any:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Row", "predicted_text", "short_range"]
+from randtensor.notebook import html_table
+
+__all__ = ["Row", "notebook_table", "predicted_text", "short_range"]
 
 
 @dataclass(frozen=True)
@@ -107,3 +109,12 @@ def short_range(values: Sequence[int]) -> str:
 def _short(value: int) -> str:
     """Powers of two from 2^17 on as such: they are read more easily than their digits."""
     return f"2^{value.bit_length() - 1}" if value >= 2**17 and math.log2(value).is_integer() else str(value)
+
+
+def notebook_table(caption: str, results: Sequence[Mapping[str, Any]]) -> str:
+    """Results as HTML for a notebook, which sets the predicted order as a formula."""
+    rows = [
+        (row.label, f"${row.result['predicted_latex']}$", row.measured, row.sizes, row.samples, row.verdict)
+        for row in map(Row.of, results)
+    ]
+    return html_table(caption, ("claim", "predicted", "measured", "sizes", "samples", "verdict"), rows)

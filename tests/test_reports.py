@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -235,8 +236,6 @@ class TestReproducing:
         assert reproduce(record, claims(), jobs=1).comparison.numbers[1:] == (0, 0)
 
     def test_a_spawned_seed(self):
-        import numpy as np
-
         claim = claims()[0]
         report = verify(claim, rng=np.random.SeedSequence(5, spawn_key=(1, 2)), jobs=1)
         assert reproduce(report.to_dict(), claim).comparison.reproduced
@@ -287,3 +286,57 @@ def test_the_findings_are_claims_with_their_controls():
     }  # fmt: skip
     report = verify(list(found), only="third", rng=0, budget=0.3, jobs=1)
     assert report.exit_status == 0  # false refutation 1e-4; the seed is fixed
+
+
+def odd_results():
+    """Claims without scale, with two, without samples or scatter, and broken ones."""
+    m, g = rt.Scale("m_long"), rt.gaussian(n)
+    fixed = rt.norm(rt.fixed([3.0, 4.0]))
+    two = rt.einsum("ab,ab->", rt.gaussian(m, n), rt.gaussian(m, n))
+    sizes = [{"m_long": 4, "n": 8}, {"m_long": 16, "n": 8}, {"m_long": 64, "n": 8}]
+
+    @rt.quantity(n, name="broken")
+    def broken(size, batch, rng):
+        raise RuntimeError("no <samples>")
+
+    @rt.quantity(n, name="zero")
+    def zero(size, batch, rng):
+        return np.zeros(batch)
+
+    return [
+        Claim("no scale", fixed, statistic="mean", predicted=Exact(5), samples=40),
+        Claim("two scales", two, predicted=rt.Theta(m**0.5), n=sizes, samples=100, scale=m),
+        Claim("broken", broken, predicted=rt.Theta(1), n=SIZES, samples=40),
+        Claim("zero", zero, predicted=rt.O(1), n=SIZES, samples=40),
+        Claim("constants", rt.norm(rt.identity(n), "frobenius"), predicted=rt.Theta(n**0.5), n=SIZES, samples=30),
+        Claim("identity", rt.norm(g), predicted=Identity(1e-9), n=SIZES, samples=30),
+        Claim("signs", rt.einsum("a,a->", g, g) * -1, statistic="mean", predicted=rt.Theta(n), n=SIZES, samples=100),
+    ]
+
+
+def test_odd_results_are_rendered():
+    report = verify(odd_results(), rng=0, jobs=1)
+    record = json.loads(json.dumps(report.to_dict()))
+    jsonschema.validate(record, SCHEMA_FILE)
+    for content in (record, {**record, "results": []}):
+        rendered = render(content)
+        assert Page(rendered["report.html"].decode()).stack == []
+        for name in ("claims.tex", "report.md", "report.html"):
+            assert not re.search(rb"\b(nan|None|undefined)\b", rendered[name].split(b"</style>")[-1])
+    assert "no &lt;samples&gt;" in render(record, ["html"])["report.html"].decode()
+    for width in (50, 100, 160):
+        assert all(len(line) <= width for line in report.text(width).splitlines())
+    assert compare_records(record, record).reproduced
+
+
+def test_without_the_libraries_the_rest_is_written(monkeypatch, tmp_path, record):
+    from theory_checks.rendering import documents
+
+    monkeypatch.setattr(documents, "find_spec", lambda name: None if name == "jinja2" else object())
+    assert documents.available_formats() == ("markdown", "csv", "junit")
+    with pytest.raises(rt.InputError, match=r"jinja2 is needed for html: pip install 'randtensor\[report\]'"):
+        render(record, ["html"])
+    (tmp_path / "results.json").write_text(json.dumps(record))
+    found = CliRunner().invoke(main, ["report", str(tmp_path / "results.json"), "--out", str(tmp_path / "out")])
+    assert found.exit_code == 0 and "need more libraries" in found.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.md", "measurements.csv", "junit.xml"}

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from randtensor import Order, Scale
+
 __all__ = ["escape_latex", "formula_html", "measured_latex", "statement_html"]
 
 _FORMULA = re.compile(r"(?<!\\)\$([^$]+)\$")
@@ -36,7 +38,7 @@ def measured_latex(result: Mapping[str, Any]) -> str:
     if value is None:
         return "0"
     power = f"{value:.3f}" + ("" if error is None else rf" \pm {error:.3f}")
-    name = result["scale"] if len(result["scale"]) == 1 else rf"\mathrm{{{result['scale']}}}".replace("_", r"\_")
+    name = Order(Scale(result["scale"])).latex()
     logs = "" if not result["log_exponent"] else rf" (\log {name})^{{{result['log_exponent']:g}}}"
     return f"{name}^{{{power}}}{logs}"
 

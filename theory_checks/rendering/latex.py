@@ -42,7 +42,9 @@ def latex_files(record: Mapping[str, Any]) -> dict[str, bytes]:
             {
                 "row": Row.of(result),
                 "result": result,
-                "measured": measured_latex(result),
+                # a list of exponents may go on in the next line
+                "predicted": result["predicted_latex"].replace(r",\; ", "$, $"),
+                "measured": measured_latex(result).replace(r",\; ", "$, $"),
                 "figure": None if figure is None else name,
                 "described": describe_figure(result),
             }

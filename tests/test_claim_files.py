@@ -127,6 +127,13 @@ def test_other_texts_are_no_predictions(text):
         parse_prediction(text)
 
 
+#: statements of one key, and lines that are none
+STATEMENTS = [
+    "KEY = 1", "KEY = [ # ]\n 1,\n [2, 3],\n]", 'KEY = """\n[x]\n""\\"""\n"""""', "KEY = \'\'\'\na = \"\n\'\'\'",
+    'KEY = "# [ \\" {"', "KEY = \'[\' # \"", "KEY = { inner = [1,\n2] }", "", "# [comment", "[[KEY]]", "  KEY=true",
+]  # fmt: skip
+
+
 class TestPositions:
     def test_every_key_has_the_line_where_it_stands(self):
         text = (
@@ -150,6 +157,26 @@ class TestPositions:
                 parse_located(text, "file")
         else:
             assert parse_located(text, "file").values == values
+
+    @given(st.lists(st.sampled_from(STATEMENTS), max_size=8), st.booleans())
+    @settings(max_examples=200, deadline=None)
+    def test_every_statement_is_found_at_its_line(self, statements, windows):
+        text = "".join(f"{statement.replace('KEY', f'k{i}')}\n" for i, statement in enumerate(statements))
+        expected, line, table = {}, 1, ()
+        for i, statement in enumerate(statements):
+            if statement.startswith("[["):
+                table = (f"k{i}", 0)
+                expected[table] = line
+            elif "KEY" in statement:
+                expected[(*table, f"k{i}")] = line
+            line += statement.count("\n") + 1
+        lines = parse_located(text.replace("\n", "\r\n") if windows else text, "file").lines
+        assert {path: at for path, at in lines.items() if path[-1] != "inner"} == expected
+
+    def test_long_arrays_take_linear_time(self):
+        rows = "".join(f"  [{i}, {i}], # row\n" for i in range(20000))
+        located = parse_located(f"a = [\n{rows}]\nb = 1\n", "file")
+        assert located.lines == {("a",): 1, ("b",): 20003}
 
     def test_a_syntax_error_has_its_line(self):
         assert problems("a = 1\nb = \n")[0][0] == 2

@@ -264,6 +264,23 @@ class TestReproducing:
         assert differ.exit_code == 0 and "L " in differ.stdout
         assert run(main, ["diff", "out/results.json", "mine.toml"]).exit_code == 2
 
+    def test_a_program_is_run_only_if_it_is_the_one_of_the_run(self, tmp_path):
+        source = (
+            "import randtensor as rt\nfrom theory_checks import Claim\nn = rt.Scale('n')\n"
+            "claims = [Claim('length', rt.norm(rt.gaussian(n)), predicted='Theta(n^{1/2})', n=[16, 64], samples=50)]\n"
+        )
+        path = tmp_path / "mine.py"
+        path.write_text(source)
+        record = verify(str(path), rng=0, jobs=1).to_dict()
+        assert record["origins"][0]["text"] is None and "import" not in json.dumps(record)
+        assert reproduce(record, jobs=1).comparison.reproduced
+        path.write_text(source + "raise SystemExit('run')\n")
+        with pytest.raises(rt.InputError, match="has changed since the run, expected it as it was"):
+            reproduce(record)
+        path.unlink()
+        with pytest.raises(rt.InputError, match="does not exist"):
+            reproduce(record)
+
     def test_a_record_that_was_changed_is_not_reproduced(self, tmp_path):
         report = verify(claims()[0], rng=0, jobs=1).to_dict()
         changed = json.loads(json.dumps(report))

@@ -57,7 +57,7 @@ def reproduce(
 
     Raises
     ------
-    InputError : something else than a record, or claims that are not to be found.
+    InputError : something else than a record, or claims that are not to be found, or not as they were.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def _origin(origin: Mapping[str, Any], options: SuiteOptions, notes: list[str]) 
             notes.append(f"{name} has changed since: its text in the record was used")
         return load_toml_text(origin["text"], name, options)
     if changed:
-        notes.append(f"{name} has changed since")
+        raise InputError(f"{name} has changed since the run, expected it as it was, or the file to run as the target")
     return name
 
 

@@ -19,6 +19,12 @@ Path = tuple[str | int, ...]
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _LONGEST_TEXT = 1_000_000
 
+#: what can hold a line break inside a statement, and what only looks as if it could
+_LEXEME = re.compile(
+    r'''"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|\#[^\n]*|[\[\]{}]|\n''',
+    re.DOTALL,
+)
+
 
 @dataclass(frozen=True)
 class Located:
@@ -38,8 +44,8 @@ class Located:
 def parse_located(text: str, name: str) -> Located:
     """Values and lines of a TOML text.
 
-    Every statement of TOML ends with a line, and no beginning of one is a statement itself: so lines are taken
-    together until the parser accepts them, which tells what they set, and where.
+    Every statement of TOML ends with a line, outside of strings and brackets. So the text is cut there, and each piece
+    is parsed by itself, which tells what it sets.
 
     Raises
     ------
@@ -63,6 +69,7 @@ def parse_located(text: str, name: str) -> Located:
         raise ClaimFileError(name, (Problem(line, f"{message[:1].lower()}{message[1:]}, expected TOML"),)) from None
     except RecursionError:
         raise InputError(f"{name} is nested too deeply, expected a file of claims") from None
+    text = text.replace("\r\n", "\n")
     lines: dict[Path, int] = {}
     counts: dict[Path, int] = {}
     table: Path = ()
@@ -78,24 +85,24 @@ def parse_located(text: str, name: str) -> Located:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Statements with the number of their first line; comments and empty lines are left out."""
-    rows = text.replace("\r\n", "\n").split("\n")
-    first = 0
-    while first < len(rows):
-        if not rows[first].strip() or rows[first].lstrip().startswith("#"):
-            first += 1
-            continue
-        for end in range(first + 1, len(rows) + 1):
-            statement = "\n".join(rows[first:end])
-            try:
-                tomllib.loads(statement)
-            except tomllib.TOMLDecodeError:
-                continue
-            yield first + 1, statement
-            first = end
-            break
-        else:  # the whole text was accepted, so that this is not reached
-            raise AssertionError(f"no statement begins in line {first + 1}")
+    """Statements of a valid text with the number of their first line; comments and empty lines are left out."""
+    depth = start = 0
+    number = first = 1
+    for found in _LEXEME.finditer(text + "\n"):
+        lexeme = found.group()
+        if lexeme in ("[", "{"):
+            depth += 1
+        elif lexeme in ("]", "}"):
+            depth -= 1
+        elif lexeme != "\n":  # a string or a comment
+            number += lexeme.count("\n")
+        else:
+            number += 1
+            if depth == 0:
+                statement = text[start : found.start()]
+                if statement.strip() and not statement.lstrip().startswith("#"):
+                    yield first, statement
+                start, first = found.end(), number
 
 
 def _header(parsed: dict[str, Any], repeated: bool, counts: dict[Path, int]) -> Path:

@@ -75,7 +75,13 @@ def main() -> None:
     default=Path("results"),
     show_default=True,
     metavar="DIR",
-    help="Directory for the results; where it is given, also for the report: pages, tables, figures, the appendix.",
+    help="Directory for results.json, and for the report: page, appendix with figures, tables.",
+)
+@click.option(
+    "--report/--no-report",
+    "documents",
+    default=None,
+    help="Render the results, a second or two per claim [default: if --out is given].",
 )
 @click.option(
     "--inputs", type=click.Path(path_type=Path), default=None, help="Input vectors as rows: a .npy or .csv file."
@@ -99,6 +105,7 @@ def verify(
     false_refutation: float,
     replay: Path | None,
     out: Path,
+    documents: bool | None,
     inputs: Path | None,
     normalize: bool,
 ) -> None:
@@ -137,7 +144,8 @@ def verify(
     path = report.save(out)
     console().print(report)
     click.echo(f"results: {path}")
-    if context.get_parameter_source("out") is ParameterSource.COMMANDLINE:
+    given = context.get_parameter_source("out") is ParameterSource.COMMANDLINE
+    if given if documents is None else documents:
         write_documents(report.to_dict(), out)
     context.exit(report.exit_status)
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from randtensor.errors import InputError
-from theory_checks.terminal import check_writable, complain, console, progress_bar
+from theory_checks.terminal import check_writable, complain, console, progress_bar, waiting
 
 __all__ = ["COMMANDS", "write_documents"]
 
@@ -110,7 +110,8 @@ def write_documents(record: Mapping[str, Any], directory: Path) -> None:
     from theory_checks.rendering.documents import FORMATS, available_formats, render, write_files
 
     formats = available_formats()
-    files = render(record, formats)
+    with waiting(f"rendering {len(record['results'])} claims"):
+        files = render(record, formats)
     write_files(directory, files)
     names = [name for name in files if "/" not in name]
     figures = len(files) - len(names)

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from theory_checks.verification import RunProgress
 
-__all__ = ["Program", "check_writable", "complain", "console", "progress_bar"]
+__all__ = ["Program", "check_writable", "complain", "console", "progress_bar", "waiting"]
 
 _BAD_INPUT = 2
 _INTERNAL = 70  # EX_SOFTWARE: an error of the program must not look like a refuted claim
@@ -113,6 +113,14 @@ def progress_bar() -> Iterator[Callable[[RunProgress], None] | None]:
             )
 
         yield tell
+
+
+def waiting(text: str) -> AbstractContextManager[object]:
+    """Tells on the standard error stream what is being done, if that is a terminal."""
+    from rich.console import Console
+
+    screen = Console(stderr=True)
+    return screen.status(text) if screen.is_terminal else nullcontext()
 
 
 def check_writable(directory: Path) -> None:

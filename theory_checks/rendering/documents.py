@@ -10,10 +10,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from randtensor.errors import InputError
 from theory_checks.rendering.rows import Row
+
+if TYPE_CHECKING:
+    from theory_checks.rendering.figures import Drawings
 
 __all__ = ["FORMATS", "available_formats", "render", "write_files"]
 
@@ -45,9 +48,12 @@ def render(record: Mapping[str, Any], formats: Iterable[str] | None = None) -> d
             raise InputError(f"formats has {name!r}, expected {', '.join(FORMATS)}")
         if name not in _LIGHT and (missing := _missing()):
             raise InputError(f"{', '.join(missing)} is needed for {name}: pip install 'randtensor[report]'")
+    from theory_checks.rendering.figures import Drawings
+
     files: dict[str, bytes] = {}
+    drawings = Drawings(record)
     for name in chosen:
-        files |= FORMATS[name](record)
+        files |= FORMATS[name](record, drawings)
     return files
 
 
@@ -80,7 +86,7 @@ def _missing() -> list[str]:
     return [name for name in _EXTRA if find_spec(name) is None]
 
 
-def _markdown(record: Mapping[str, Any]) -> dict[str, bytes]:
+def _markdown(record: Mapping[str, Any], _: Drawings) -> dict[str, bytes]:
     rows = [Row.of(result) for result in record["results"]]
     titles = [origin["title"] for origin in record["origins"] if origin["title"]]
     lines = [f"# {', '.join(titles) or 'Claims'}", "", f"{record['summary']}.", ""]
@@ -105,7 +111,7 @@ def _cell(text: str) -> str:
     return " ".join(text.split())
 
 
-def _csv(record: Mapping[str, Any]) -> dict[str, bytes]:
+def _csv(record: Mapping[str, Any], _: Drawings) -> dict[str, bytes]:
     scales = sorted({scale for result in record["results"] for sizes in result["sizes"] for scale in sizes})
     fields = ("statistic", "value", "error", "samples", "expected", "score", "kurtosis")
     file = io.StringIO(newline="")
@@ -120,7 +126,7 @@ def _csv(record: Mapping[str, Any]) -> dict[str, bytes]:
     return {"measurements.csv": file.getvalue().encode()}
 
 
-def _junit(record: Mapping[str, Any]) -> dict[str, bytes]:
+def _junit(record: Mapping[str, Any], _: Drawings) -> dict[str, bytes]:
     """A refuted claim is a failure, an undecided one an error: as the exit status of the run tells them apart."""
     rows = [Row.of(result) for result in record["results"]]
     tones = [row.tone for row in rows]
@@ -142,20 +148,20 @@ def _xml(text: str) -> str:
     return "".join(c for c in text if c in "\t\n" or (c >= " " and not 0xD800 <= ord(c) < 0xE000 and c not in "￾￿"))
 
 
-def _html(record: Mapping[str, Any]) -> dict[str, bytes]:
+def _html(record: Mapping[str, Any], drawings: Drawings) -> dict[str, bytes]:
     from theory_checks.rendering.pages import html_page
 
-    return {"report.html": html_page(record).encode()}
+    return {"report.html": html_page(record, drawings).encode()}
 
 
-def _latex(record: Mapping[str, Any]) -> dict[str, bytes]:
+def _latex(record: Mapping[str, Any], drawings: Drawings) -> dict[str, bytes]:
     from theory_checks.rendering.latex import latex_files
 
-    return latex_files(record)
+    return latex_files(record, drawings)
 
 
 #: from the record to files
-FORMATS: dict[str, Callable[[Mapping[str, Any]], dict[str, bytes]]] = {
+FORMATS: dict[str, Callable[[Mapping[str, Any], Drawings], dict[str, bytes]]] = {
     "markdown": _markdown,
     "csv": _csv,
     "junit": _junit,

@@ -12,7 +12,7 @@ import numpy as np
 from estimators import RateFit
 from estimators.plots import plot_values, statistic_label
 
-__all__ = ["describe_figure", "figure_of", "pdf_of", "svg_of"]
+__all__ = ["Drawings", "describe_figure", "figure_of", "pdf_of", "svg_of"]
 
 _DATA, _FIT, _GUIDE, _PREDICTED = "#1b1b1b", "#2f6db3", "#8a8a8a", "#c2571a"
 _QUANTILES = ("#2f6db3", "#8757a8", "#3d8f56", "#b38a2f", "#1b1b1b", "#8a8a8a")
@@ -32,6 +32,24 @@ _VARIABLES = {
     "#1f77b4": "var(--fit)",
     "#cccccc": "var(--guide)",
 }
+
+
+class Drawings:
+    """The figures of a record, each drawn once for all formats."""
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        self._results = record["results"]
+        self._figures: dict[int, Any] = {}
+
+    def figure(self, index: int) -> Any:
+        """The figure of an entry, or None where there is nothing to draw."""
+        if index not in self._figures:
+            figure = figure_of(self._results[index])
+            if figure is not None:
+                figure.draw_without_rendering()
+                figure.set_layout_engine("none")  # the places of its axes are found, which costs as much as drawing
+            self._figures[index] = figure
+        return self._figures[index]
 
 
 def figure_of(result: Mapping[str, Any]) -> Any:

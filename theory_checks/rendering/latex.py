@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from theory_checks.rendering.figures import describe_figure, figure_of, pdf_of
+from theory_checks.rendering.figures import Drawings, describe_figure, pdf_of
 from theory_checks.rendering.formulas import escape_latex, measured_latex
 from theory_checks.rendering.rows import Row
 
 __all__ = ["file_name", "latex_files"]
 
 
-def latex_files(record: Mapping[str, Any]) -> dict[str, bytes]:
+def latex_files(record: Mapping[str, Any], drawings: Drawings) -> dict[str, bytes]:
     """``appendix.tex``, the ``claims.tex`` that it takes in, and the figures as PDF."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -35,7 +35,7 @@ def latex_files(record: Mapping[str, Any]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     rows = []
     for number, result in enumerate(record["results"], start=1):
-        figure, name = figure_of(result), f"figures/{file_name(result, number)}"
+        figure, name = drawings.figure(number - 1), f"figures/{file_name(result, number)}"
         if figure is not None:
             files[f"{name}.pdf"] = pdf_of(figure)
         rows.append(

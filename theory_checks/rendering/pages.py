@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from theory_checks.rendering.figures import describe_figure, figure_of, svg_of
+from theory_checks.rendering.figures import Drawings, describe_figure, svg_of
 from theory_checks.rendering.formulas import formula_html, measured_latex, statement_html
 from theory_checks.rendering.latex import file_name
 from theory_checks.rendering.rows import Row
@@ -13,7 +13,7 @@ from theory_checks.rendering.rows import Row
 __all__ = ["html_page"]
 
 
-def html_page(record: Mapping[str, Any]) -> str:
+def html_page(record: Mapping[str, Any], drawings: Drawings) -> str:
     """The page: verdicts, and for each claim its figure, numbers and reasons; figures are drawn in it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -28,7 +28,7 @@ def html_page(record: Mapping[str, Any]) -> str:
     )
     claims = []
     for number, result in enumerate(record["results"], start=1):
-        figure, anchor = figure_of(result), f"claim-{file_name(result, number)}"
+        figure, anchor = drawings.figure(number - 1), f"claim-{file_name(result, number)}"
         claims.append(
             {
                 "row": Row.of(result),

@@ -105,6 +105,18 @@ def test_what_is_no_record_is_refused(source, message):
         read_record(source)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("measured", "much"), ("samples", []), ("sizes", [{}]), ("details", None), ("interval", [1])]
+)
+def test_a_damaged_entry_is_refused(record, key, value):
+    damaged = {**record, "results": [{**record["results"][0], key: value}]}
+    with pytest.raises(rt.InputError, match=r"damaged entry 'A.1' \(\w+: .*\), expected the results of a run"):
+        read_record(damaged)
+    without = {name: entry for name, entry in record["results"][0].items() if name != key}
+    with pytest.raises(rt.InputError, match=f"record has no {key}, expected"):
+        read_record({**record, "results": [without]})
+
+
 def test_the_same_run_gives_the_same_bytes(record, rendered):
     again = verify(claims(), rng=0, jobs=2).to_dict()
     assert json.loads(json.dumps(again)) == record

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from randtensor.errors import InputError
+from theory_checks.rendering.rows import Row
 
 __all__ = ["RUN_SCHEMA", "SCHEMA", "read_json", "read_record"]
 
@@ -32,7 +33,8 @@ _NEEDED = (
 )
 _NEEDED_OF_RESULTS = (
     "id", "name", "statistic", "predicted", "kind", "expect", "verdict", "good", "reason", "measure", "measured",
-    "interval", "samples", "sizes", "measurements", "details",
+    "error", "interval", "refutation_interval", "p_value", "contradictions", "smallest_detectable_deviation", "scale",
+    "samples", "samples_required", "sizes", "measurements", "details", "source", "note", "log_exponent",
 )  # fmt: skip
 
 
@@ -74,7 +76,17 @@ def read_record(source: Any) -> dict[str, Any]:
     results = source.get("results")
     missing = [name for name in _NEEDED if name not in source]
     entries = results if isinstance(results, list) else []
+    if not all(isinstance(entry, Mapping) for entry in entries):
+        raise InputError(f"{what} has results that are no tables, expected the results of a run")
     missing += [name for name in _NEEDED_OF_RESULTS if any(name not in entry for entry in entries)]
     if missing or not isinstance(results, list):
         raise InputError(f"{what} has no {', '.join(missing) or 'results'}, expected the results of a run")
+    for entry in entries:
+        try:
+            Row.of(entry)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            label = entry["id"] or entry["name"]
+            raise InputError(
+                f"{what} has a damaged entry {label!r} ({type(error).__name__}: {error}), expected the results of a run"
+            ) from None
     return dict(source)

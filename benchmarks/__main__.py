@@ -13,7 +13,7 @@ from collections.abc import Callable
 import click
 from rich.console import Console
 
-from benchmarks import against_jax, dense, exact, floor, import_time, tensors, training, width
+from benchmarks import against_jax, dense, exact, floor, import_time, spectrum, tensors, training, width
 from benchmarks._measure import machine
 from benchmarks._section import DOCUMENT, Section, write
 
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Callable[[str], None]], Section]] = {
     "exact": exact.measure,
     "tensors": tensors.measure,
     "training": training.measure,
+    "spectrum": spectrum.measure,
     "import-time": import_time.measure,
 }
 

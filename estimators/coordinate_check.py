@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -190,17 +190,17 @@ def coordinate_check(
     from randtensor.interop import random_function
 
     training = Training(random_function(factory), X, y, steps=steps, **options)
-    recorded = tuple(sorted(set(range(steps + 1) if record is None else record)))
-    if not recorded or not all(isinstance(s, int | np.integer) and 0 <= s <= steps for s in recorded):
-        raise InputError(f"record is {record!r}, expected steps from 0 to {steps}")
+    recorded = _recorded(record, steps)
     quantity = _LayerScales(training, recorded)
+    if isinstance(widths, str | Mapping) or not isinstance(widths, Iterable):
+        raise InputError(f"widths is {widths!r}, expected a list of at least two widths that all differ")
     sizes, axis = sizes_at(quantity, widths, None, fewest="two")
     counts, root = counts_at(samples, len(sizes)), root_sequence(rng)
     order = sorted(range(len(sizes)), key=lambda i: sizes[i][axis])
     sizes, counts = [sizes[i] for i in order], [counts[i] for i in order]
     n = tuple(size[axis] for size in sizes)
-    if len(set(n)) < len(n):
-        raise InputError(f"widths is {list(widths)!r}, expected widths that all differ")
+    if len(set(n)) < max(2, len(n)):
+        raise InputError(f"widths is {list(widths)!r}, expected at least two widths that all differ")
     fit_rate(n, np.ones(len(n)), correction=correction)  # refuses a correction that cannot be used, before the work
     statistic = Statistic.of("rms")
     for count in counts:
@@ -225,6 +225,14 @@ def coordinate_check(
                 )
                 scalings[kind, layer, step] = from_estimates(estimates, axis, name, correction, False, True)
     return CoordinateCheck(quantity.layers, recorded, n, scalings, training)
+
+
+def _recorded(record: Any, steps: int) -> tuple[int, ...]:
+    """The steps at which layers are measured, in order."""
+    given = list(range(steps + 1) if record is None else record if isinstance(record, Iterable) else ())
+    if not given or not all(isinstance(s, int | np.integer) and 0 <= s <= steps for s in given):
+        raise InputError(f"record is {record!r}, expected a list of steps from 0 to {steps}")
+    return tuple(sorted(set(given)))
 
 
 def layer_scale(

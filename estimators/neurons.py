@@ -9,6 +9,7 @@ import numpy as np
 
 from randtensor.errors import InputError, ShapeError
 from randtensor.mean_field import GradientDescent, GradientFlow, Initialization, Neurons
+from randtensor.mean_field.checks import check_times
 from randtensor.orders import Scale
 from randtensor.quantity import Draw, Quantity, Sizes
 
@@ -36,7 +37,8 @@ class NeuronQuantity(Quantity):
 
     Raises
     ------
-    InputError : a time without dynamics or none with them; when sampled, dynamics that diverge.
+    InputError : arguments of another kind; a time without dynamics or none with them, times that do not ascend; when
+        sampled, dynamics that diverge.
     ShapeError : when sampled, an observable of another shape.
 
     Examples
@@ -64,10 +66,17 @@ class NeuronQuantity(Quantity):
         shape: tuple[int, ...] = (),
         name: str,
     ) -> None:
+        for argument, value, kind in (("width", width, Scale), ("start", start, Initialization)):
+            if not isinstance(value, kind):
+                raise InputError(f"{argument} is {value!r}, expected an object of the class {kind.__name__}")
+        if not callable(observable):
+            raise InputError(f"observable is {observable!r}, expected a function of networks")
         if (dynamics is None) != (time is None):
             raise InputError(f"time is {time!r} and dynamics {dynamics!r}, expected both or none")
         self.start, self.observable, self.dynamics = start, observable, dynamics
         self.times: tuple[Any, ...] = () if time is None else tuple(np.atleast_1d(np.asarray(time)).tolist())
+        if self.times:
+            check_times("time", self.times)
         self.shape, self.name, self.scale_names = shape, name, (width.name,)
 
     @property

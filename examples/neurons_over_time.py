@@ -55,8 +55,8 @@ def main(plane: str, sphere: str) -> None:
         paths = np.stack([np.abs(state.a)[:, None] * state.b for state in states])
         for j, sign in enumerate(np.sign(states[0].a)):
             color = "C0" if sign > 0 else "C3"
-            axes.plot(*paths[:, j].T, lw=0.5, color=color, alpha=0.6)
-            axes.plot(*paths[-1, j], "o", ms=2.5, color=color)
+            axes.plot(*paths[:, j].T, lw=0.5, color=color, alpha=0.6, rasterized=True)
+            axes.plot(*paths[-1, j], "o", ms=2.5, color=color, rasterized=True)
         axes.set_title(f"target {name}", fontsize=10)
         axes.set_aspect("equal", adjustable="datalim")
         axes.grid(alpha=0.25)
@@ -67,15 +67,15 @@ def main(plane: str, sphere: str) -> None:
         1, 3, figsize=(9.4, 3.6), layout="constrained", subplot_kw={"projection": "3d", "computed_zorder": False}
     )
     for axes, (name, target) in zip(panels, SPACE.items(), strict=True):
-        states = train(target, 120, seed=1)
+        states = train(target, 80, seed=1)
         draw_sphere(axes)
         directions = np.stack([state.b / np.linalg.norm(state.b, axis=1, keepdims=True) for state in states])
         mass = np.abs(states[-1].a) * np.linalg.norm(states[-1].b, axis=1)
         for sign, color in ((1, "C0"), (-1, "C3")):
             mine = np.sign(states[0].a) == sign
             for path in np.moveaxis(directions[:, mine], 1, 0):
-                axes.plot(*path.T, lw=0.4, color=color, alpha=0.5)
-            axes.scatter(*directions[-1, mine].T, s=4 * mass[mine] + 1, color=color, depthshade=False)
+                axes.plot(*path.T, lw=0.4, color=color, alpha=0.5, rasterized=True)
+            axes.scatter(*directions[-1, mine].T, s=4 * mass[mine] + 1, color=color, depthshade=False, rasterized=True)
         axes.set_title(f"target {name}", fontsize=10)
     save(figure, sphere)
 
@@ -94,8 +94,8 @@ def draw_sphere(axes) -> None:
 
 
 def save(figure, path: str) -> None:
-    """Without a date, so that the same numbers make the same file."""
-    figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else None, dpi=150)
+    """Without a date, so that the same numbers make the same file; paths are pixels, at a quarter of the size."""
+    figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else None, dpi=100)
 
 
 if __name__ == "__main__":

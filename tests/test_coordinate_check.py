@@ -115,9 +115,11 @@ def test_refused(lazy):
 
     check, f = estimators.coordinate_check, network("ntk")
     for arguments, options, message in (
-        ((f, [64], X, y), {}, "two"),
-        ((f, [64, 64], X, y), {}, "expected widths that all differ"),
-        ((f, [64, 128], X, y), {"record": [4], "steps": 3}, r"record is \[4\], expected steps from 0 to 3"),
+        ((f, [64], X, y), {}, r"widths is \[64\], expected at least two widths that all differ"),
+        ((f, 64, X, y), {}, "widths is 64, expected a list of at least two widths that all differ"),
+        ((f, [64, 64], X, y), {}, r"widths is \[64, 64\], expected at least two widths that all differ"),
+        ((f, [64, 128], X, y), {"record": [4], "steps": 3}, r"record is \[4\], expected a list of steps from 0 to 3"),
+        ((f, [64, 128], X, y), {"record": 3, "steps": 3}, "record is 3, expected a list of steps from 0 to 3"),
         ((f, [64, 128], X, y), {"samples": 1}, "samples"),
         ((3, [64, 128], X, y), {}, "factory is 3, expected a function of the width"),
         ((lambda n: n, [64, 128], X, y), {}, "the factory gave int at"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from interop_cases import CASES
@@ -9,6 +11,7 @@ from interop_cases import CASES
 import estimators
 import randtensor as rt
 import theory_checks
+from estimators.spectrum import FunctionModel
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -167,7 +170,7 @@ def test_layers_of_torch_against_double_backward(factory, shape):
 
 def test_fused_normalisations_would_be_found_wrong(monkeypatch):
     """PyTorch's forward derivative of a layer norm is wrong when it is differentiated again: it is not passed on."""
-    from randtensor.interop import torch_modules
+    from randtensor.interop import torch as adapter
 
     def normed(n):
         return nn.Sequential(nn.Linear(2, n), nn.LayerNorm(n), nn.GroupNorm(2, n), nn.Tanh(), nn.Linear(n, 1))
@@ -178,7 +181,7 @@ def test_fused_normalisations_would_be_found_wrong(monkeypatch):
         return rt.einsum("ab,a,b->", H, g, g).sample(8, size=2, rng=0)
 
     assert np.isfinite(curvature()).all()
-    monkeypatch.setattr(torch_modules, "_ELEMENTARY", {})
+    monkeypatch.setattr(adapter, "elementary_normalization", nullcontext)
     with pytest.raises(
         rt.InputError, match=r"the derivative of order 2 of normed that PyTorch finds is .* values give"
     ):
@@ -301,6 +304,7 @@ REFUSED = {
         "'1' is BatchNorm1d in training mode, which mixes inputs or keeps running statistics",
     ),
     "shared memory": (shared_memory, "parameters '1.weight' and '2.weight' of shared_memory share memory without"),
+    "shared, frozen": (lambda n: (m := shared_memory(n))[2].requires_grad_(False) and m, "which is not trained, share"),
     "in place": (with_forward(in_place), "it changes a tensor in place"),
     "random": (
         with_forward(lambda self, x: self.last(self.first(x) + torch.randn(1))),
@@ -314,7 +318,7 @@ REFUSED = {
     ),
     "no rule": (
         lambda n: nn.Sequential(nn.LSTM(2, n), nn.Linear(n, 1)),
-        "cannot be evaluated sample by sample: RuntimeError: Batching rule not implemented for aten::lstm.input",
+        "cannot be evaluated sample by sample: it fails (RuntimeError: Batching rule not implemented for aten::lstm",
     ),
     "unregistered": (Hidden, "expected every tensor that it uses to be registered as a parameter or buffer"),
     "not a tensor": (with_forward(lambda self, x: [self.first(x)]), "gives list, expected a tensor"),
@@ -323,10 +327,8 @@ REFUSED = {
         with_forward(lambda self, x: self.last(self.first(x))[:, :, None] * torch.ones(2, 2)),
         "gives outputs of shape (2, 2), expected a scalar or a vector: choose a component with output=",
     ),
-    "growing": (
-        nn.Linear.__call__ if False else lambda n: nn.Linear(2, n),
-        "expected a number of outputs that does not",
-    ),
+    "growing": (lambda n: nn.Linear(2, n), "expected a number of outputs that does not"),
+    "mixing": (with_forward(lambda self, x: self.last(self.first(x - x.mean(0)))), "that stands beside others"),
     "other generators": (
         lambda n: nn.ParameterList([torch.tensor(np.random.rand(n))]),  # noqa: NPY002
         "differs between two modules of one seed, expected parameters that are drawn by PyTorch's own generator",
@@ -395,3 +397,12 @@ def test_mappings_and_parameters_refused():
         f.at((5, {name: np.ones((4, 2)) for name in f.space.names}))
     with pytest.raises(rt.InputError, match="expected a program"):
         rt.gradient_step(f, X[0], 0.1)
+
+
+def test_the_spectrum_of_a_module():
+    f, points = random_function(mlp), np.random.default_rng(0).standard_normal((5, 2))
+    model = FunctionModel(f, n=16, rng=3)
+    gramian = model.gramian(points)
+    np.testing.assert_allclose(gramian, gramian.T, rtol=1e-12)
+    np.testing.assert_allclose(model.gramian(points[:2], points[2:]), gramian[:2, 2:], rtol=1e-12)
+    assert (np.linalg.eigvalsh(gramian) > 0).all()

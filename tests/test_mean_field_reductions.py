@@ -119,6 +119,15 @@ def test_a_published_profile_across_h():
         np.testing.assert_allclose(profile, published, rtol=0.05)
 
 
+@pytest.mark.parametrize("d, h", [(2, 1), (3, 2), (10, 3), (40, 35), (2000, 3), (10_000, 3), (10_000, 9_000)])
+def test_rules_of_the_angle_integrate_moments_of_beta_variables(d, h):
+    f = mf.AngleRisk(d, h).uniform(30)
+    weights, x = f.a**2 / f.width, np.cos(f.angles(1)) ** 2
+    assert weights.sum() == pytest.approx(1, rel=1e-13)
+    for power, moment in ((1, h / d), (2, h * (h + 2) / (d * (d + 2)))):
+        assert weights @ x**power == pytest.approx(moment, rel=1e-10)
+
+
 def test_uniform_directions_integrate_polynomials():
     points, weights = mf.uniform_directions(7, 2, 20)
     assert np.allclose(np.linalg.norm(points, axis=1), 1.0)
@@ -179,6 +188,14 @@ def test_moments_of_the_neurons_are_closed():
     np.testing.assert_allclose(after.linear_predictor(), path.w[:, -1], atol=1e-6)
     X = rng.standard_normal((9, 5))
     np.testing.assert_allclose(after(X), after.linear_predictor() @ X.T, atol=1e-7)
+
+
+def test_paths_begin_at_their_moments_and_may_repeat_a_time():
+    linear = mf.LinearPredictorRisk(np.eye(2), [1.0, 2.0])
+    np.testing.assert_array_equal(linear.solve([0.0]).moments[0], np.diag([1.0, 0.5, 0.5]))
+    w = linear.solve([0.0, 1.0, 1.0]).w
+    np.testing.assert_array_equal(w[1], w[2])
+    assert np.abs(w[0]).max() == 0 and np.linalg.norm(w[1]) > 0.3
 
 
 def test_the_rate_of_the_predictor_and_its_bound():

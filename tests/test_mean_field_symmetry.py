@@ -49,6 +49,24 @@ def test_orders_of_signed_permutations(dimension, order):
     np.testing.assert_array_equal(group.matrices[0], np.eye(dimension))
 
 
+@pytest.mark.parametrize("order, digits", [(7, 9), (59, 10), (1000, 16)])
+def test_groups_of_generators_with_few_digits(order, digits):
+    angle = 2 * np.pi / order
+    turn = np.round([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], digits)
+    group = mf.SymmetryGroup.generated([turn])
+    assert group.order == order
+    gaps = group.matrices @ group.matrices.swapaxes(1, 2) - np.eye(2)
+    assert np.abs(gaps).max() < 1e-14
+
+
+def test_elements_with_few_digits_are_a_group():
+    exact = dihedral(13, -1)
+    given = mf.SymmetryGroup(np.round(exact.matrices, 10)[::-1], exact.signs[::-1])
+    assert given.order == 26
+    with pytest.raises(rt.InputError, match="is not closed: the product of elements"):
+        mf.SymmetryGroup(exact.matrices[:-1], exact.signs[:-1])
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_closures_have_the_symmetry(sign):
     group, rng = dihedral(5, sign), np.random.default_rng(0)
@@ -89,7 +107,7 @@ WRONG = {
     "not orthogonal": (lambda: mf.SymmetryGroup([np.eye(2), [[1.0, 0.1], [0.0, 1.0]]]), r"matrices\[1\] is not orth"),
     "not closed": (lambda: mf.SymmetryGroup([np.eye(2), [[0.0, -1.0], [1.0, 0.0]]]), "elements 1 and 1 is not among"),
     "twice": (lambda: mf.SymmetryGroup([np.eye(2)] * 2), "has 2 elements of which 1 differ"),
-    "no sign": (lambda: mf.SymmetryGroup([np.eye(2)], [2]), r"signs is \[2\], expected 1 entries 1 or -1"),
+    "no sign": (lambda: mf.SymmetryGroup([np.eye(2)], [2]), r"signs is \[2\.0\], expected 1 entries 1 or -1"),
     "infinite": (
         lambda: mf.SymmetryGroup.generated([[[np.cos(1), -np.sin(1)], [np.sin(1), np.cos(1)]]]),
         "generate more than 4096 elements",
@@ -99,6 +117,10 @@ WRONG = {
     "unclosed data": (
         lambda: mf.EmpiricalRisk([[1.0, 2.0]], [1.0], symmetry=MIRROR),
         r"image of row 0 under element 1 is no row, so that no symmetry can be exact \(one step .* breaks it by 0\.\d+",
+    ),
+    "unclosed data that few neurons see": (
+        lambda: mf.EmpiricalRisk([[1.0, -20.0]], [1.0], symmetry=MIRROR),
+        r"breaks it by (0\.0*)?[1-9]",
     ),
     "unsymmetric target": (
         lambda: mf.EmpiricalRisk([[1.0, 2.0], [-1.0, 2.0]], [1.0, 2.0], symmetry=MIRROR),
@@ -112,6 +134,47 @@ WRONG = {
     ),
     "group elsewhere": (lambda: mf.Initialization(3, symmetry=MIRROR), "symmetry acts in dimension 2, expected 3"),
     "law": (lambda: mf.Initialization(3, "cube"), "law is 'cube', expected one of 'sphere', 'ball', 'gaussian'"),
+    "velocity elsewhere": (lambda: mf.velocity(RISK, mf.Neurons([1.0], [[1.0]])), "dimension 1, expected 2, that of"),
+    "loss elsewhere": (
+        lambda: mf.GaussianRisk(mf.SubspaceNorm(3, 1)).loss(NEURONS),
+        "neurons have dimension 2, expected 3, that of the inputs",
+    ),
+    "measure elsewhere": (
+        lambda: mf.wasserstein_fisher_rao(mf.GaussianRisk(mf.SubspaceNorm(3, 1)), NEURONS.spherical()),
+        "neurons have dimension 2, expected 3",
+    ),
+    "no unit vectors": (lambda: mf.SphericalMeasure([[2.0, 0.0]], [1.0], [1.0]), r"directions\[0\] is .* unit vectors"),
+    "no mass": (lambda: mf.SphericalMeasure([[1.0, 0.0]], [0.0], [1.0]), r"masses\[0\] is 0.0, expected positive"),
+    "target elsewhere": (lambda: mf.SubspaceNorm(3, 2)([[1.0, 2.0]]), r"X has shape \(1, 2\), expected \(inputs, 3\)"),
+    "linear target elsewhere": (lambda: mf.OddTarget([1.0])([[1.0, 2.0]]), r"X has shape \(1, 2\)"),
+    "no target": (lambda: mf.GaussianRisk(abs), "target is <built-in .*>, expected one with the methods of Target"),
+    "no risk": (lambda: mf.GradientFlow(None, 0.1), "risk is None, expected a risk"),
+    "time as a word": (lambda: mf.GradientFlow(RISK, 0.1).after(NEURONS, "x"), "times is .* expected an array of"),
+    "no list of times": (lambda: list(mf.GradientDescent(RISK, 0.1).trajectory(NEURONS, 3)), "steps is 3.0, expected"),
+    "moments": (
+        lambda: mf.LinearPredictorRisk(np.eye(1), [1.0]).solve([1.0], [[1.0, 0.0], [0.5, 1.0]]),
+        "moments is not symmetric",
+    ),
+    "predictor elsewhere": (
+        lambda: mf.LinearPredictorRisk(np.eye(1), [1.0]).excess([1.0, 2.0]),
+        r"w has shape \(2,\), expected \(..., 1\)",
+    ),
+    "before the start": (lambda: mf.IsotropicPredictor(1, 1, 1).length_at(-1.0), "times has the entry -1, expected"),
+    "angle sign": (
+        lambda: mf.AngleRisk(4, 2).neurons([0.1], [1.0], [2.0]),
+        "signs has entries from 2 to 2",
+    ),
+    "too many terms": (lambda: mf.AngleRisk(100_000, 3), "degree is 128, at which polynomials overflow for 100000"),
+    "observable of influence": (
+        lambda: mf.influence(
+            mf.GradientFlow(mf.AngleRisk(4, 2), 0.1), mf.AngleRisk(4, 2).uniform(1), [0.5, 0.5], lambda f: 1.0, [0.0]
+        ),
+        r"observable has shape \(\) for 4 networks",
+    ),
+    "width of a quantity": (
+        lambda: estimators.NeuronQuantity("m", mf.Initialization(2), lambda f: f.a, name="x"),
+        "width is 'm', expected an object of the class Scale",
+    ),
     "shapes": (lambda: mf.Neurons([1.0], [[1.0], [2.0]]), r"a and b have shapes \(1,\) and \(2, 1\)"),
     "NaN": (lambda: mf.Neurons([np.nan], [[1.0]]), "a has 1 NaN or infinite entries"),
     "no numbers": (lambda: mf.EmpiricalRisk("x", [1.0]), "X is 'x', expected an array of numbers"),

@@ -18,6 +18,7 @@ from estimators.mechanics import (
     ProgramObjective,
     Symmetry,
     descend,
+    integrate,
     runge_kutta,
 )
 from randtensor.errors import InputError, ShapeError
@@ -37,6 +38,10 @@ def vector_program():
     return ProgramObjective(f, [[1.0, 2.0]])
 
 
+def recorder():
+    return ChargeRecorder([X], Hyperparameters(), {"x": np.ones(2)})
+
+
 CASES = [
     (lambda: Hyperparameters(-0.1), InputError, r"weight_decay is -0.1, expected a non-negative number"),
     (lambda: Hyperparameters(float("nan")), InputError, "weight_decay is nan, expected a non-negative number"),
@@ -50,6 +55,8 @@ CASES = [
     (lambda: Symmetry("scale", (Part("x", sign=-1),)), InputError, "parts of a scale symmetry have the sign -1"),
     (lambda: Symmetry("rescale", (Part("x"),)), InputError, "parts of a rescale symmetry have one sign"),
     (lambda: Symmetry("rescale", (Part("x"), Part("x", 1, -1))), InputError, "repeat a parameter"),
+    (lambda: Part("x", "rows"), InputError, "axis is 'rows', expected a non-negative integer or None"),
+    (lambda: Part("x", -1), InputError, "axis is -1, expected a non-negative integer or None"),
     (lambda: Part("x", sign=2), InputError, "sign is 2, expected 1 or -1"),
     (lambda: Part("x", repeat=0), InputError, "repeat is 0, expected a positive number"),
     (lambda: Part("x", 3).units((2, 2)), ShapeError, r"'x' has shape \(2, 2\), expected an axis 3"),
@@ -62,6 +69,12 @@ CASES = [
     (lambda: ChargeRecorder([], Hyperparameters(), {}), InputError, r"symmetries have the names \[\], expected"),
     (lambda: ChargeRecorder([X, X], Hyperparameters(), {"x": np.ones(2)}), InputError, "names that differ"),
     (lambda: ChargeRecorder([X], Hyperparameters(), {"x": np.ones(2)}, every=0), InputError, "every is 0, expected"),
+    (lambda: recorder().record({"x": np.ones(2)}, {}, learning_rate=0.1), InputError,
+     "gradient has no 'x', expected an array for every parameter of the symmetries"),
+    (lambda: recorder().record({"x": "ones"}, {"x": np.ones(2)}, learning_rate=0.1), InputError,
+     "parameters has str for 'x', expected an array of numbers, or a tensor on the CPU without gradient"),
+    (lambda: recorder().record({"x": np.ones(2)}, {"x": np.ones(2)}, learning_rate="fast"), InputError,
+     "learning_rate is 'fast', expected a positive number"),
     (lambda: ChargeRecorder([X], Hyperparameters(), {"x": np.ones(2)}).deviation("y"), InputError,
      "the law 'exact' of 'y' was not followed"),
     (lambda: descend(BOWL, [1.0, 1.0], learning_rate=-0.1, steps=1), InputError,
@@ -76,7 +89,15 @@ CASES = [
      "batches ended after 1 steps, expected 2"),
     (lambda: descend(BOWL, [1.0, 1.0], learning_rate=0.1, steps=1, velocity=[1.0, 1.0]), InputError,
      "velocity is given and momentum is 0"),
+    (lambda: descend(BOWL, [1.0, 1.0], learning_rate=["a", "b"], steps=2), InputError,
+     "learning_rate is 'a', expected a positive number"),
+    (lambda: descend(BOWL, "ab", learning_rate=0.1, steps=2), InputError, "parameters is 'ab', expected a vector"),
+    (lambda: descend(BOWL, [1.0, 1.0], X, learning_rate=0.1, steps=2), InputError,
+     "symmetries is the single group 'x', expected a list"),
+    (lambda: integrate(lambda t, y: y * np.nan, np.ones(1), 1.0), InputError, "not finite at the start, expected"),
+    (lambda: integrate(lambda t, y: -y, np.ones(1), np.nan), InputError, "time is nan, expected a finite number"),
     (lambda: runge_kutta(lambda t, y: y, np.ones(1), 1.0, 0), InputError, "steps is 0, expected a positive integer"),
+    (lambda: ProgramObjective(3, [[1.0]]), InputError, r"function is 3, expected a program of rt\.program"),
     (vector_program, ShapeError, "has a vector as value, expected a scalar loss"),
     (lambda: check_identities(BOWL, [1.0, 1.0], [X], order=4), InputError, "order is 4, expected 1, 2 or 3"),
     (lambda: check_identities(BOWL, [1.0, 1.0], []), InputError, "symmetries is empty, expected at least one"),

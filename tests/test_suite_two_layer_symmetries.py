@@ -58,7 +58,9 @@ def test_exponents_that_are_wrong_by_one_half_are_refuted(ident, shift):
     assert check(wrong, rng=7, false_refutation=3e-6).verdict == "refuted"
 
 
-@pytest.mark.parametrize("ident, factor", [("S1", 1.1), ("S15.iid", 1.08), ("S15.paired", 1.08), ("S20.angle", 1.05)])
+@pytest.mark.parametrize(
+    "ident, factor", [("S1", 1.1), ("S15.iid", 1.08), ("S15.paired", 1.08), ("S20.angle", 1.05), ("S20.risk", 1.05)]
+)
 def test_constants_that_are_wrong_by_some_per_cent_are_refuted(ident, factor):
     claim = CLAIMS[ident]
     exact = replace(claim.prediction, value=lambda size: factor * claim.prediction.expected({claim.axis: size}))

@@ -73,6 +73,8 @@ class ChargeRecorder:
         start, self._scales = {}, {}
         for symmetry in self.symmetries:
             symmetry.units(parameters)
+        parameters = self._arrays("parameters", parameters)
+        for symmetry in self.symmetries:
             start[symmetry.name] = symmetry.charges(parameters)
             self._scales[symmetry.name] = float(symmetry.magnitudes(parameters).max())
         self.times, self._time, self._steps = [0.0], 0.0, 0
@@ -84,6 +86,7 @@ class ChargeRecorder:
             if not self.hyperparameters.nesterov
         }
         if velocity is not None:
+            velocity = self._arrays("velocity", velocity)
             for symmetry in self.symmetries:
                 self._exact[symmetry.name].begin(symmetry.along(velocity, parameters))
 
@@ -98,7 +101,15 @@ class ChargeRecorder:
         gradient : of the batch, without weight decay, before it.
         velocity : the momentum buffer after the step; None without momentum.
         learning_rate : of the step.
+
+        Raises
+        ------
+        InputError : a parameter of the symmetries that is missing or no array of numbers, no velocity with momentum, or
+            a learning rate that is not positive.
         """
+        learning_rate = check_learning_rate(learning_rate)
+        parameters, gradient = self._arrays("parameters", parameters), self._arrays("gradient", gradient)
+        velocity = None if velocity is None else self._arrays("velocity", velocity)
         self._time += learning_rate * (1 - self.hyperparameters.dampening)
         self._steps += 1
         keep = self._steps % self.every == 0
@@ -115,6 +126,21 @@ class ChargeRecorder:
                 self.measured[name].append(symmetry.charges(parameters))
         if keep:
             self.times.append(self._time)
+
+    def _arrays(self, argument: str, given: Arrays) -> dict[str, Array]:
+        """What an argument has for the parameters of the symmetries, as arrays of floats."""
+        found = {}
+        for name in (part.name for symmetry in self.symmetries for part in symmetry.parts):
+            if name not in given:
+                raise InputError(f"{argument} has no {name!r}, expected an array for every parameter of the symmetries")
+            try:
+                found[name] = np.asarray(given[name], dtype=float)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise InputError(
+                    f"{argument} has {type(given[name]).__name__} for {name!r}, expected an array of numbers, or a "
+                    f"tensor on the CPU without gradient: tensor.detach().cpu()"
+                ) from error
+        return found
 
     def deviation(self, name: str, of: str = "exact") -> float:
         """The largest distance of the measured charges from a law, relative to the terms that they are sums of.
@@ -232,6 +258,8 @@ def descend(
     True
     """
     given = Hyperparameters(weight_decay, momentum, dampening, nesterov)
+    if isinstance(symmetries, Symmetry):
+        raise InputError(f"symmetries is the single group {symmetries.name!r}, expected a list of them")
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
         raise InputError(f"steps is {steps!r}, expected a non-negative integer")
     rates = learning_rates(learning_rate, int(steps))
@@ -302,7 +330,8 @@ def learning_rates(choice: float | Sequence[float] | Callable[[int], float], ste
     elif np.ndim(choice) == 0:
         given = [choice] * steps
     else:
-        given = [float(rate) for rate in np.asarray(choice)]
+        sequence: Any = choice
+        given = list(sequence)
         if len(given) != steps:
             raise ShapeError(f"learning_rate has {len(given)} entries, expected {steps}, one per step")
     return [check_learning_rate(rate) for rate in given]

@@ -116,10 +116,15 @@ def integrate(field: VectorField, start: Array, time: float, *, tolerance: float
 
     Raises
     ------
-    InputError : a state that cannot be followed as far as that.
+    InputError : a time that is no number, a field that is not finite at the start, or a state that cannot be followed
+        as far as that.
     """
     from scipy.integrate import solve_ivp
 
+    if isinstance(time, bool) or not isinstance(time, int | float | np.number) or not np.isfinite(time):
+        raise InputError(f"time is {time!r}, expected a finite number")
+    if not np.isfinite(field(0.0, start)).all():  # the integrator would look for a first step for ever
+        raise InputError("the field has entries that are not finite at the start, expected finite ones")
     found: Any = solve_ivp(field, (0.0, time), start, method="DOP853", rtol=tolerance, atol=tolerance)
     if not found.success:
         raise InputError(f"the flow cannot be followed to time {time:g}: {found.message}")

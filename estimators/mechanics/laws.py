@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -167,7 +167,7 @@ class ContinuousLaw:
         omega^2 = 4 lambda / (eta (1 - kappa) (1 + beta))  (2 lambda for translations)
 
     solved from step to step through the exponential of a 2 x 2 matrix, whatever the damping. Their difference from
-    `ExactLaw` is of order eta.
+    `ExactLaw` is of order eta. They start from rest: a velocity at the start is not known to them.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ class ContinuousLaw:
         return self.charges
 
 
-@cache
+@lru_cache(maxsize=64)  # learning rates that are in use at a time
 def _oscillation(time: float, momentum: float, decay: float) -> Array:
     """What maps (c, c') to their values after a step of this length."""
     from scipy.linalg import expm

@@ -154,7 +154,7 @@ def objective_vector(objective: Objective, parameters: Any) -> Array:
     Raises
     ------
     ShapeError : of another length, or arrays that do not fit.
-    InputError : entries that are not finite.
+    InputError : something else, or entries that are not finite.
     """
     layout = objective.layout
     if isinstance(parameters, Mapping):
@@ -163,7 +163,10 @@ def objective_vector(objective: Objective, parameters: Any) -> Array:
             raise InputError(f"parameters has no {missing[0]!r}, expected {', '.join(layout.shapes)}")
         vector = layout.join(parameters)
     else:
-        vector = np.array(parameters, dtype=float)
+        try:
+            vector = np.array(parameters, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"parameters is {parameters!r}, expected a vector of numbers") from error
         layout.split(vector)
     if not np.isfinite(vector).all():
         raise InputError(f"parameters has {np.count_nonzero(~np.isfinite(vector))} entries that are not finite")

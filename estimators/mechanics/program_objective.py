@@ -9,7 +9,7 @@ import numpy as np
 
 from estimators.mechanics.objectives import ParameterLayout, as_batch
 from randtensor.dimensions import evaluate_shape
-from randtensor.errors import ShapeError
+from randtensor.errors import InputError, ShapeError
 from randtensor.programs.forward import forward
 from randtensor.programs.graph import Graph
 from randtensor.programs.parameters import LowRank, ParameterVector
@@ -36,6 +36,7 @@ class ProgramObjective:
 
     Raises
     ------
+    InputError : anything but a program.
     ShapeError : a program whose value is a vector.
 
     Examples
@@ -50,6 +51,8 @@ class ProgramObjective:
     """
 
     def __init__(self, function: RandomFunction, data: Any, sizes: dict[str, int] | None = None) -> None:
+        if not isinstance(function, RandomFunction):
+            raise InputError(f"function is {function!r}, expected a program of rt.program or rt.networks")
         self.function, self.data = function, np.array(data, dtype=float)
         if function.outputs(self.data.shape) is not None:
             raise ShapeError(f"the program {function.name} has a vector as value, expected a scalar loss")

@@ -34,6 +34,10 @@ class Part:
     repeat : entries along the axis that belong to one unit, one after the other, such as the positions of a channel in
         a flattened image.
 
+    Raises
+    ------
+    InputError : an axis, a sign or a number of entries outside its range.
+
     >>> Part("W", 0).by_unit(np.arange(6.0).reshape(2, 3)).tolist()
     [3.0, 12.0]
     """
@@ -44,6 +48,8 @@ class Part:
     repeat: int = 1
 
     def __post_init__(self) -> None:
+        if self.axis is not None and (isinstance(self.axis, bool) or not isinstance(self.axis, int) or self.axis < 0):
+            raise InputError(f"axis is {self.axis!r}, expected a non-negative integer or None")
         if self.sign not in (1, -1):
             raise InputError(f"sign is {self.sign!r}, expected 1 or -1")
         if isinstance(self.repeat, bool) or not isinstance(self.repeat, int) or self.repeat < 1:

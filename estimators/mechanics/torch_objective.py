@@ -9,6 +9,7 @@ import numpy as np
 
 from estimators.mechanics.objectives import ParameterLayout
 from randtensor.errors import InputError, ShapeError
+from randtensor.interop.library import first_line
 from randtensor.interop.torch_normalization import elementary_normalization, import_torch
 
 __all__ = ["ModuleObjective"]
@@ -25,14 +26,16 @@ class ModuleObjective:
     Parameters
     ----------
     module : the network.
-    inputs, targets : all data, one row per example.
+    inputs, targets : all data, one row per example; tensors, or arrays that PyTorch takes. Inputs that are not integers
+        have the type of the parameters.
     loss : "cross-entropy", "squared" (the mean of |f - y|^2 / 2 over examples), or a function ``(outputs, targets) ->
         scalar`` of tensors.
 
     Raises
     ------
-    InputError : PyTorch is not installed, another loss, or a dropout layer in train mode, with which two evaluations on
-        one batch differ.
+    InputError : PyTorch is not installed, another loss, no module, or one without real parameters of known shapes, or a
+        dropout layer in train mode, with which two evaluations on one batch differ; as it is evaluated, a module that
+        draws random numbers, or that PyTorch cannot evaluate on the inputs.
     ShapeError : inputs and targets that do not go together.
 
     Examples
@@ -46,15 +49,21 @@ class ModuleObjective:
 
     def __init__(self, module: Any, inputs: Any, targets: Any, loss: Any = "cross-entropy") -> None:
         torch = import_torch()
+        if not isinstance(module, torch.nn.Module):
+            raise InputError(f"module is {module!r}, expected a torch.nn.Module")
+        from randtensor.interop.torch_modules import check_parameters
+
+        check_parameters(module, "module")
         for name, layer in module.named_modules():
             if isinstance(layer, torch.nn.modules.dropout._DropoutNd) and layer.training and layer.p > 0:
                 raise InputError(
                     f"module has the dropout layer {name!r} in train mode, expected it in eval mode: "
                     "otherwise two evaluations on one batch differ"
                 )
-        if len(inputs) != len(targets):
-            raise ShapeError(f"inputs has {len(inputs)} rows and targets {len(targets)}, expected as many")
-        self.module, self.inputs, self.targets = module, torch.as_tensor(inputs), torch.as_tensor(targets)
+        self.module = module
+        self.inputs, self.targets = (_tensor(torch, n, a) for n, a in (("inputs", inputs), ("targets", targets)))
+        if len(self.inputs) != len(self.targets):
+            raise ShapeError(f"inputs has {len(self.inputs)} rows and targets {len(self.targets)}, expected as many")
         self._loss = _loss_function(torch, loss)
         trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self._frozen = {name: p.detach() for name, p in module.named_parameters() if not p.requires_grad}
@@ -66,6 +75,12 @@ class ModuleObjective:
         """The parameters that the module has now, as one vector."""
         own = {n: p.detach().cpu().numpy() for n, p in self.module.named_parameters() if n in self.layout.shapes}
         return self.layout.join(own).astype(float)
+
+    @property
+    def precision(self) -> float:
+        """Relative rounding of the parameters, of the coarsest type among them."""
+        torch = import_torch()
+        return max((float(torch.finfo(dtype).eps) for dtype, _ in self._types.values()), default=0.0)
 
     def loss(self, parameters: Array, batch: Any = None) -> float:
         """The loss on a batch."""
@@ -115,10 +130,47 @@ class ModuleObjective:
     def _evaluate(self, tensors: dict[str, Any], batch: Any) -> Any:
         torch = import_torch()
         rows = slice(None) if batch is None else torch.as_tensor(np.asarray(batch))
-        # running averages of normalisation layers are written to in place
+        # running averages of normalisation layers are written to in place, and some modules write to their inputs
         buffers = {name: buffer.clone() for name, buffer in self.module.named_buffers()}
-        outputs = torch.func.functional_call(self.module, {**tensors, **self._frozen, **buffers}, (self.inputs[rows],))
+        inputs, state = self.inputs[rows].clone(), {**tensors, **self._frozen, **buffers}
+        before = _generators(torch, inputs)
+        # fused kernels of attention have no second derivatives
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+            try:
+                outputs = torch.func.functional_call(self.module, state, (inputs,))
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                raise InputError(
+                    f"module cannot be evaluated on inputs of shape {tuple(inputs.shape)} and type {inputs.dtype} "
+                    f"({first_line(error)}), expected inputs of the type of its parameters, one row per example"
+                ) from error
+        if any(not torch.equal(*pair) for pair in zip(before, _generators(torch, inputs), strict=True)):
+            raise InputError("module draws random numbers as it is evaluated, expected it in eval mode")
         return self._loss(outputs, self.targets[rows])
+
+
+def _tensor(torch: Any, name: str, values: Any) -> Any:
+    try:
+        found = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{name} is {type(values).__name__}, expected a tensor or an array of numbers") from error
+    if found.dim() == 0:
+        raise ShapeError(f"{name} is a single number, expected one row per example")
+    return found
+
+
+def _generators(torch: Any, inputs: Any) -> list[Any]:
+    """The states of the generators that an evaluation could draw from."""
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(inputs.device)] if inputs.is_cuda else [])]
+
+
+def _squared(outputs: Any, targets: Any) -> Any:
+    if outputs.shape != targets.shape:
+        raise ShapeError(
+            f"targets has shape {tuple(targets.shape)} on a batch, expected that of the outputs, {tuple(outputs.shape)}"
+        )
+    return ((outputs - targets) ** 2).sum() / (2 * len(outputs))
 
 
 def _loss_function(torch: Any, choice: Any) -> Callable[[Any, Any], Any]:
@@ -129,5 +181,5 @@ def _loss_function(torch: Any, choice: Any) -> Callable[[Any, Any], Any]:
         cross_entropy: Callable[[Any, Any], Any] = torch.nn.functional.cross_entropy
         return cross_entropy
     if choice == "squared":
-        return lambda outputs, targets: ((outputs - targets) ** 2).sum() / (2 * len(outputs))
+        return _squared
     raise InputError(f"loss is {choice!r}, expected 'cross-entropy', 'squared' or a function of outputs and targets")

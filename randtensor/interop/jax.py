@@ -124,7 +124,7 @@ class JaxLibrary(Library):
             return None
         if isinstance(error, jax.errors.ConcretizationTypeError | jax.errors.TracerArrayConversionError):
             return f"it depends on the values of arrays in Python ({text}), expected operations of jax.numpy alone"
-        return text
+        return f"it fails ({text}), expected inputs of the shape that it takes, and operations that JAX can transform"
 
 
 class _Work:

@@ -44,7 +44,7 @@ class TorchFunction(DenseFunction):
     """A factory of modules as a random function; made by `random_function`."""
 
     def module(self, n: int | Mapping[str, int], seed: tuple[int, int] = (0, 0)) -> torch.nn.Module:
-        """The module of one sample, as the factory makes it from a seed.
+        """The module of one sample, as the factory makes it from a seed, of which PyTorch's generator keeps 32 bits.
 
         >>> f = random_function(lambda n: torch.nn.Sequential(torch.nn.Linear(1, n), torch.nn.Linear(n, 1)))
         >>> f.module(3)[0].weight.shape
@@ -167,7 +167,7 @@ class TorchLibrary(Library):
             return f"it draws random numbers as it is evaluated ({text}), expected a factory that returns module.eval()"
         if "data-dependent control flow" in text or ".item()" in text:
             return f"it depends on the values of tensors in Python ({text}), expected operations on tensors alone"
-        return text
+        return f"it fails ({text}), expected inputs of the shape that it takes, and operations that torch.func supports"
 
 
 class TorchModel(Model):
@@ -344,11 +344,18 @@ class TorchModel(Model):
             stack = self.inputs(inputs)
             calls = [module(stack.clone()) if calculus.batched else _one_by_one(module, stack) for _ in range(2)]
             first, second = (self.library.numpy(calculus.selected(call, len(inputs))) for call in calls)
+            alone = calls[0][:1] if not calculus.batched else module(stack[:1].clone())
+            one = self.library.numpy(calculus.selected(alone, 1))
         close = {"rtol": 0, "atol": tolerance * (1 + abs(first).max()), "equal_nan": True}
         if not np.allclose(first, second, **close):
             raise InputError(
                 f"{self.name} gives two values for one input and the same parameters, "
                 f"expected a factory that returns module.eval()"
+            )
+        if not np.allclose(first[:1], one, **close):
+            raise InputError(
+                f"{self.name} gives other values for an input that stands beside others (by "
+                f"{abs(first[:1] - one).max():.2g}), expected a module that takes the inputs of a stack one by one"
             )
         if not np.allclose(first, found, **close):
             raise InputError(

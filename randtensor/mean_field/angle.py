@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
 from randtensor.mean_field.averages import sphere_coordinate
-from randtensor.mean_field.checks import check_numbers, check_subspace
+from randtensor.mean_field.checks import check_count, check_numbers, check_subspace
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.targets import SubspaceNorm
 
@@ -66,11 +66,14 @@ class AngleRisk:
 
     def __init__(self, dimension: int, subspace: int, degree: int = 128) -> None:
         check_subspace(dimension, subspace)
-        if isinstance(degree, bool) or not isinstance(degree, int | np.integer) or degree < 1:
-            raise InputError(f"degree is {degree!r}, expected a positive integer")
+        check_count("degree", degree)
         self.inputs, self.subspace, self.degree = int(dimension), int(subspace), int(degree)
         self.mass = SubspaceNorm(dimension, subspace).mass
         self._alpha, self._beta = (dimension - subspace) / 2 - 1, subspace / 2 - 1
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = bool(np.isfinite(self._target).all())
+        if not finite:
+            raise InputError(f"degree is {degree}, at which polynomials overflow for {dimension} inputs, expected less")
 
     @property
     def fingerprint(self) -> str:
@@ -85,10 +88,18 @@ class AngleRisk:
         """Balanced neurons for the start at infinite width: directions uniform on the sphere, half of each sign.
 
         ``nodes`` angles per sign, those of the Gauss-Jacobi rule of the law of theta.
-        """
-        from scipy.special import roots_jacobi
 
-        x, weights = roots_jacobi(nodes, self._alpha, self._beta)
+        Raises
+        ------
+        InputError : nodes that are no positive integer.
+        """
+        from scipy.linalg import eigh_tridiagonal
+
+        check_count("nodes", nodes)
+        _, first, second = _recurrence(self.inputs, self._alpha, self._beta, nodes)
+        x = np.asarray(np.clip(eigh_tridiagonal(first, second[1:], eigvals_only=True), -1.0, 1.0), dtype=np.float64)
+        # Christoffel numbers: each to its own precision, however small
+        weights = 1 / (_orthonormal(x, first, second, slopes=False)[0] ** 2).sum(axis=0)
         angles = np.arccos(x) / 2
         return self.neurons(np.tile(angles, 2), np.tile(weights / weights.sum() / 2, 2), np.repeat([1.0, -1.0], nodes))
 
@@ -97,7 +108,8 @@ class AngleRisk:
 
         Raises
         ------
-        InputError : an angle outside [0, pi/2], a mass that is not positive.
+        InputError : an angle outside [0, pi/2], a mass that is not positive, a sign that is none.
+        ShapeError : shapes that do not fit.
         """
         theta, mass, sign = (check_numbers(name, v) for name, v in
                              (("angles", angles), ("masses", masses), ("signs", signs)))  # fmt: skip
@@ -105,7 +117,13 @@ class AngleRisk:
             raise InputError(f"angles has entries from {theta.min():.3g} to {theta.max():.3g}, expected 0 to pi/2")
         if (mass <= 0).any():
             raise InputError(f"masses has the entry {mass.min():.3g}, expected positive ones")
-        theta, mass, sign = np.broadcast_arrays(theta, mass, sign)
+        if (np.abs(sign) != 1).any():
+            raise InputError(f"signs has entries from {sign.min():.3g} to {sign.max():.3g}, expected 1 or -1")
+        try:
+            theta, mass, sign = np.broadcast_arrays(theta, mass, sign)
+        except ValueError as error:
+            shapes = f"{theta.shape}, {mass.shape} and {sign.shape}"
+            raise ShapeError(f"angles, masses and signs have shapes {shapes}, expected the same") from error
         size = np.sqrt(mass * mass.shape[-1])
         return Neurons(sign * size, size[..., None] * np.stack([np.cos(theta), np.sin(theta)], axis=-1))
 
@@ -172,20 +190,26 @@ class AngleRisk:
     def _polynomials(self, x: Array, slopes: bool = True) -> tuple[Array, Array]:
         """d^(1/2) s_2j p_j(x), and their derivatives in x, shape (degree, *x.shape)."""
         root, first, second = _recurrence(self.inputs, self._alpha, self._beta, self.degree)
-        values = np.empty((self.degree, *x.shape))
-        derivatives = np.zeros((self.degree, *x.shape)) if slopes else values[:0]
-        values[0] = 1.0
-        before, before_slope = np.zeros(x.shape), np.zeros(x.shape)
-        for j in range(self.degree - 1):
-            values[j + 1] = ((x - first[j]) * values[j] - second[j] * before) / second[j + 1]
-            if slopes:
-                derivatives[j + 1] = (values[j] + (x - first[j]) * derivatives[j] - second[j] * before_slope) / second[
-                    j + 1
-                ]
-                before_slope = derivatives[j]
-            before = values[j]
+        values, derivatives = _orthonormal(x, first, second, slopes)
         shape = (-1, *[1] * x.ndim)
         return values * root.reshape(shape), derivatives * root.reshape(shape) if slopes else derivatives
+
+
+def _orthonormal(x: Array, first: Array, second: Array, slopes: bool) -> tuple[Array, Array]:
+    """Orthonormal polynomials of `_recurrence` at x, and their derivatives, shape (degree, *x.shape)."""
+    values = np.empty((len(first), *x.shape))
+    derivatives = np.zeros((len(first), *x.shape)) if slopes else values[:0]
+    values[0] = 1.0
+    before, before_slope = np.zeros(x.shape), np.zeros(x.shape)
+    for j in range(len(first) - 1):
+        values[j + 1] = ((x - first[j]) * values[j] - second[j] * before) / second[j + 1]
+        if slopes:
+            derivatives[j + 1] = (values[j] + (x - first[j]) * derivatives[j] - second[j] * before_slope) / second[
+                j + 1
+            ]
+            before_slope = derivatives[j]
+        before = values[j]
+    return values, derivatives
 
 
 def _mean_positive_part(dimension: int, scale: Array, shift: Array) -> Array:

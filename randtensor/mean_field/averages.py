@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError
-from randtensor.mean_field.checks import check_subspace
+from randtensor.mean_field.checks import check_count, check_subspace
 from randtensor.mean_field.neurons import Neurons
 
 __all__ = ["BlockAverages", "check_multiplicities", "sphere_coordinate", "uniform_directions"]
@@ -71,6 +71,14 @@ class BlockAverages:
         self.diagonals = np.array(list(product(*(rule[0] for rule in rules))))
         self.weights = np.array(list(product(*(rule[1] for rule in rules)))).prod(axis=1)
 
+    def elements(self, width: int) -> int:
+        """Numbers that `field` holds at once per network."""
+        return width**2 * min(self._chunk(width, width), len(self.weights))
+
+    @staticmethod
+    def _chunk(rows: int, width: int) -> int:
+        return max(_HELD // (rows * width), 1)
+
     def field(self, source: Neurons, at: Array) -> Array:
         """E[f(x) 1{b.x > 0} x] of the function f of ``source``, averaged, at the rows b of ``at``."""
         lengths = np.linalg.norm(source.b, axis=-1, keepdims=True)
@@ -79,8 +87,8 @@ class BlockAverages:
         reached = np.linalg.norm(at, axis=-1, keepdims=True)
         units = at / np.where(reached > 0, reached, 1.0)
         total = np.zeros(np.broadcast_shapes(units.shape[:-2], directions.shape[:-2]) + units.shape[-2:])
-        pairs = max(total[..., 0].size * source.width, 1)
-        chunk = max(_HELD // pairs, 1)
+        # as many nodes at once for one network as for many: sums have the same bits
+        chunk = self._chunk(units.shape[-2], source.width)
         for first in range(0, len(self.weights), chunk):
             weights = self.weights[first : first + chunk, None, None]
             others = directions[..., None, :, :] * self.diagonals[first : first + chunk, None, :]
@@ -114,6 +122,7 @@ def uniform_directions(dimension: int, subspace: int, nodes: int) -> tuple[Array
     ((256, 3), True)
     """
     check_subspace(dimension, subspace)
+    check_count("nodes", nodes)
     points, weights, left = np.zeros((1, 0)), np.ones(1), np.ones(1)
     for coordinate in range(subspace):
         r, w = sphere_coordinate(dimension - coordinate, nodes)
@@ -130,7 +139,7 @@ def check_multiplicities(multiplicities: Sequence[int] | None, dimension: int) -
     ------
     InputError : another number of them, or ones that are no sizes.
     """
-    given = [0] * dimension if multiplicities is None else list(multiplicities)
+    given = [0] * dimension if multiplicities is None else list(multiplicities) if np.iterable(multiplicities) else []
     whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) and k >= 0 for k in given)
     if not whole or len(given) != dimension:
         raise InputError(

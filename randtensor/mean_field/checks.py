@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
 
-__all__ = ["check_covariance", "check_numbers", "check_subspace"]
+__all__ = [
+    "check_count",
+    "check_covariance",
+    "check_dimension",
+    "check_inputs",
+    "check_numbers",
+    "check_positive",
+    "check_subspace",
+    "check_times",
+]
 
 Array = NDArray[np.float64]
 
@@ -30,6 +39,70 @@ def check_numbers(name: str, values: Any) -> Array:
             f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected numbers"
         )
     return array
+
+
+def check_count(name: str, value: Any) -> None:
+    """Refuse what is no positive integer.
+
+    Raises
+    ------
+    InputError : with the value.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InputError(f"{name} is {value!r}, expected a positive integer")
+
+
+def check_positive(name: str, value: Any) -> None:
+    """Refuse what is no positive, finite number.
+
+    Raises
+    ------
+    InputError : with the value.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | np.integer | np.floating)
+        or not 0 < value < np.inf
+    ):
+        raise InputError(f"{name} is {value!r}, expected a positive number")
+
+
+def check_times(name: str, values: Any) -> Array:
+    """Numbers from 0 on that ascend, shape (T,).
+
+    Raises
+    ------
+    InputError : anything else.
+    """
+    times = check_numbers(name, values if np.ndim(values) or not hasattr(values, "__iter__") else list(values))
+    if times.ndim != 1 or not len(times) or times[0] < 0 or (np.diff(times) < 0).any():
+        raise InputError(f"{name} is {times.tolist()!r}, expected numbers from 0 on that ascend")
+    return times
+
+
+def check_inputs(X: Any, dimension: int) -> Array:
+    """Inputs as rows, shape (S, d).
+
+    Raises
+    ------
+    ShapeError : another shape.
+    InputError : entries that are not finite numbers.
+    """
+    inputs = check_numbers("X", X)
+    if inputs.ndim != 2 or inputs.shape[1] != dimension:
+        raise ShapeError(f"X has shape {inputs.shape}, expected (inputs, {dimension})")
+    return inputs
+
+
+def check_dimension(dimension: int, expected: int) -> None:
+    """Refuse neurons of another dimension than the inputs.
+
+    Raises
+    ------
+    ShapeError : with the two dimensions.
+    """
+    if dimension != expected:
+        raise ShapeError(f"neurons have dimension {dimension}, expected {expected}, that of the inputs")
 
 
 def check_subspace(dimension: Any, subspace: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
+from randtensor.mean_field.checks import check_positive, check_times
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.risks import Risk, velocity
 
@@ -42,8 +43,8 @@ class GradientDescent:
 
     Raises
     ------
-    InputError : a rate that is no positive number; while it runs, weights that grow without bound, with the step at
-        which they do.
+    InputError : no risk; a rate that is no positive number; while it runs, weights that grow without bound, with the
+        step at which they do.
     ShapeError : neurons of another dimension than the inputs.
 
     Examples
@@ -64,7 +65,9 @@ class GradientDescent:
     rate: float
 
     def __post_init__(self) -> None:
-        _check_positive("rate", self.rate)
+        if not callable(self.risk):
+            _check_risk(self.risk, "a risk, or a function from the number of a step to one")
+        check_positive("rate", self.rate)
 
     @property
     def fingerprint(self) -> str:
@@ -82,12 +85,11 @@ class GradientDescent:
     def trajectory(self, neurons: Neurons, steps: Iterable[int]) -> Iterator[Neurons]:
         """The neurons after the given numbers of steps, which ascend."""
         a, b, done = neurons.a, neurons.b, 0
-        for end in _ascending("steps", steps):
+        for end in check_times("steps", steps).tolist():
             if end != int(end):
                 raise InputError(f"steps has {end!r}, expected whole numbers")
             for step in range(done, int(end)):
                 risk = self.risk(step) if callable(self.risk) else self.risk
-                _check_dimension(risk, neurons)
                 with np.errstate(over="ignore", invalid="ignore"):
                     da, db = velocity(risk, _unchecked(a, b))
                     a, b = a + self.rate * da, b + self.rate * db
@@ -109,7 +111,7 @@ class GradientFlow:
 
     Raises
     ------
-    InputError : both or none of ``step`` and ``tolerance``; while it runs, weights that grow without bound.
+    InputError : no risk; both or none of ``step`` and ``tolerance``; while it runs, weights that grow without bound.
     ShapeError : neurons of another dimension than the inputs; several networks with a tolerance.
 
     Examples
@@ -127,10 +129,11 @@ class GradientFlow:
     tolerance: float | None = None
 
     def __post_init__(self) -> None:
+        _check_risk(self.risk, "a risk")
         if (self.step is None) == (self.tolerance is None):
             raise InputError(f"step is {self.step!r} and tolerance {self.tolerance!r}, expected one of them")
         name, value = ("step", self.step) if self.tolerance is None else ("tolerance", self.tolerance)
-        _check_positive(name, value)
+        check_positive(name, value)
 
     @property
     def fingerprint(self) -> str:
@@ -147,8 +150,7 @@ class GradientFlow:
 
     def trajectory(self, neurons: Neurons, times: Iterable[float]) -> Iterator[Neurons]:
         """The neurons at the given times, which ascend from 0."""
-        ends = _ascending("times", times)
-        _check_dimension(self.risk, neurons)
+        ends = check_times("times", times).tolist()
         if self.step is not None:
             yield from self._fixed(neurons, ends, self.step)
         elif self.tolerance is not None:
@@ -194,7 +196,10 @@ class GradientFlow:
             if end > now:
                 found = solve_ivp(slope, (now, end), state, method="DOP853", rtol=tolerance, atol=tolerance)
                 if not found.success:
-                    raise InputError(f"tolerance is {tolerance:g}, at which {found.message}, expected another one")
+                    reached = f"{found.t[-1]:.6g}"
+                    raise InputError(
+                        f"tolerance is {tolerance:g}, at which integration ended at time {reached}, expected another"
+                    )
                 state, now = found.y[:, -1], end
             yield unpack(state)
 
@@ -207,21 +212,9 @@ def _unchecked(a: Array, b: Array) -> Neurons:
     return neurons
 
 
-def _ascending(name: str, given: Iterable[Any]) -> list[Any]:
-    ends = list(given)
-    if not ends or any(not np.isfinite(end) or end < 0 for end in ends) or sorted(ends) != ends:
-        raise InputError(f"{name} is {ends!r}, expected numbers from 0 on that ascend")
-    return ends
-
-
-def _check_positive(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
-        raise InputError(f"{name} is {value!r}, expected a positive number")
-
-
-def _check_dimension(risk: Risk, neurons: Neurons) -> None:
-    if risk.dimension != neurons.dimension:
-        raise ShapeError(f"neurons have dimension {neurons.dimension}, expected {risk.dimension}, that of the inputs")
+def _check_risk(risk: Any, expected: str) -> None:
+    if not hasattr(risk, "field"):
+        raise InputError(f"risk is {risk!r}, expected {expected}")
 
 
 def _check_bounded(a: Array, b: Array, what: str) -> None:

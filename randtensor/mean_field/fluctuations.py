@@ -45,7 +45,8 @@ def influence(
 
     Raises
     ------
-    ShapeError, InputError : several networks, weights that are no probabilities, a flow without a fixed step.
+    ShapeError, InputError : several networks, weights that are no probabilities, a flow without a fixed step, an
+        observable of another shape.
 
     Examples
     --------
@@ -66,7 +67,10 @@ def influence(
     p = _probabilities(weights, start.width)
     factors = np.sqrt(1 + _CHANGE * np.concatenate([np.eye(start.width), -np.eye(start.width)]))
     neighbours = Neurons(factors * start.a, factors[..., None] * start.b)
-    values = np.array([observable(state) for state in flow.trajectory(neighbours, times)])
+    values = np.array([observable(state) for state in flow.trajectory(neighbours, times)], dtype=float)
+    count = len(factors)
+    if values.shape[1:] != (count,):
+        raise ShapeError(f"observable has shape {values.shape[1:]} for {count} networks, expected one number for each")
     above, below = np.split(values, 2, axis=1)
     return np.asarray((above - below) / (2 * _CHANGE * p))
 
@@ -94,5 +98,7 @@ def _probabilities(weights: Any, count: int) -> Array:
     if p.shape != (count,):
         raise ShapeError(f"weights has shape {p.shape}, expected ({count},)")
     if (p <= 0).any() or abs(p.sum() - 1) > 1e-9:
-        raise InputError(f"weights is {weights!r}, expected positive numbers that sum to 1")
+        raise InputError(
+            f"weights sums to {p.sum():.6g} with the least entry {p.min():.3g}, expected positive numbers that sum to 1"
+        )
     return p

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from randtensor.errors import InputError
 from randtensor.mean_field.averages import BlockAverages, check_multiplicities
-from randtensor.mean_field.checks import check_covariance
+from randtensor.mean_field.checks import check_covariance, check_dimension
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.risks import digest
 from randtensor.mean_field.targets import Target
@@ -52,6 +52,8 @@ class GaussianRisk:
     """
 
     def __init__(self, target: Target, multiplicities: Sequence[int] | None = None, *, covariance: Any = None) -> None:
+        if not hasattr(target, "field"):
+            raise InputError(f"target is {target!r}, expected one with the methods of Target")
         self.target = target
         self.multiplicities = check_multiplicities(multiplicities, target.dimension)
         theirs = getattr(target, "multiplicities", self.multiplicities)
@@ -64,17 +66,21 @@ class GaussianRisk:
 
     @property
     def dimension(self) -> int:
+        """Of the inputs."""
         return self.target.dimension
 
     @property
     def fingerprint(self) -> str:
+        """Stable text that identifies the risk."""
         root = "" if self._root is None else digest(self._root)
         return f"gaussian:{self.multiplicities}:{root}:{self.target.fingerprint}"
 
     def elements(self, width: int) -> int:
-        return width**2
+        """Numbers held at once per network."""
+        return self._averages.elements(width)
 
     def field(self, neurons: Neurons, at: Array | None = None) -> Array:
+        """g of `Risk`, shape (..., k, d)."""
         rows = neurons.b if at is None else at
         if self._root is None:
             return self._whitened(neurons, rows)
@@ -82,6 +88,8 @@ class GaussianRisk:
         return np.asarray(self._whitened(inner, rows @ self._root) @ self._root)
 
     def loss(self, neurons: Neurons) -> Array:
+        """F, shape (...)."""
+        check_dimension(neurons.dimension, self.dimension)
         inner = neurons if self._root is None else Neurons(neurons.a, neurons.b @ self._root)
         pull = 2 * self.target.field(inner.b) - self._averages.field(inner, inner.b)
         return np.asarray((self.target.power - (inner.a * (inner.b * pull).sum(axis=-1)).mean(axis=-1)) / 2)

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError
+from randtensor.mean_field.checks import check_count
 from randtensor.mean_field.neurons import Neurons
+from randtensor.mean_field.risks import digest
 from randtensor.mean_field.symmetry import SymmetryGroup
 from randtensor.seeding import Seed, root_sequence
 
@@ -66,10 +68,11 @@ class Initialization:
     symmetry: SymmetryGroup | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.dimension, bool) or not isinstance(self.dimension, int | np.integer) or self.dimension < 1:
-            raise InputError(f"dimension is {self.dimension!r}, expected a positive integer")
-        if self.law not in _LAWS:
+        check_count("dimension", self.dimension)
+        if not isinstance(self.law, str) or self.law not in _LAWS:
             raise InputError(f"law is {self.law!r}, expected one of {', '.join(map(repr, _LAWS))}")
+        if not isinstance(self.symmetry, SymmetryGroup | None):
+            raise InputError(f"symmetry is {self.symmetry!r}, expected a SymmetryGroup or None")
         if self.symmetry is not None and self.symmetry.dimension != self.dimension:
             raise InputError(
                 f"symmetry acts in dimension {self.symmetry.dimension}, expected {self.dimension}, that of the inputs"
@@ -78,8 +81,6 @@ class Initialization:
     @property
     def fingerprint(self) -> str:
         """Stable text that identifies the law."""
-        from randtensor.mean_field.risks import digest
-
         group = "" if self.symmetry is None else digest(self.symmetry.matrices, self.symmetry.signs)
         return f"{self.law}:{self.dimension}:{group}"
 
@@ -94,7 +95,10 @@ class Initialization:
         """
         generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(root_sequence(rng))
         order = 1 if self.symmetry is None else self.symmetry.order
-        if width < 1 or width % order:
+        if size is not None:
+            check_count("size", size)
+        check_count("width", width)
+        if width % order:
             raise InputError(f"width is {width}, expected a positive multiple of {order}, the order of the symmetry")
         lead = () if size is None else (size,)
         b = _LAWS[self.law](generator, (*lead, width // order, self.dimension))

@@ -20,7 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.checks import check_covariance, check_numbers
+from randtensor.mean_field.checks import (
+    check_count,
+    check_covariance,
+    check_dimension,
+    check_numbers,
+    check_positive,
+    check_times,
+)
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.risks import digest
 
@@ -99,16 +106,22 @@ class LinearPredictorRisk:
 
     def field(self, neurons: Neurons, at: Array | None = None) -> Array:
         """g of `Risk`: -C (w - w*)/2 everywhere."""
-        force = (self.optimum - neurons.linear_predictor()) @ self.covariance / 2
-        return np.asarray(np.broadcast_to(force[..., None, :], (neurons.b if at is None else at).shape))
+        gap = self.optimum - neurons.linear_predictor()
+        # one product for each network: its bits are those that it has alone
+        force = gap[..., None, :] @ self.covariance / 2
+        return np.asarray(np.broadcast_to(force, (neurons.b if at is None else at).shape))
 
     def loss(self, neurons: Neurons) -> Array:
         """The excess of the networks' predictors."""
+        check_dimension(neurons.dimension, self.dimension)
         return self.excess(neurons.linear_predictor())
 
     def excess(self, w: Any) -> Array:
         """Q(w) - Q(w*) = (w - w*)^T C (w - w*)/2 of predictors of shape (..., d)."""
-        gap = check_numbers("w", w) - self.optimum
+        predictors = check_numbers("w", w)
+        if predictors.shape[-1:] != self.optimum.shape:
+            raise ShapeError(f"w has shape {predictors.shape}, expected (..., {self.dimension})")
+        gap = predictors - self.optimum
         return np.asarray(((gap @ self.covariance) * gap).sum(axis=-1) / 2)
 
     def bound(self, times: Any) -> Array:
@@ -117,7 +130,7 @@ class LinearPredictorRisk:
         The flow of (a, b) has determinant one, so that E a^2 stays above c_d by the inequality of the two means.
         """
         rate = decay_constant(self.dimension) * self.spectrum[0] / 2
-        return np.asarray(np.exp(-rate * check_numbers("times", times)))
+        return np.asarray(np.exp(-rate * _elapsed(times)))
 
     def solve(self, times: Iterable[float], moments: Any = None, tolerance: float = 1e-10) -> PredictorPath:
         """Integrate over the times, which ascend from 0, with SciPy's DOP853.
@@ -128,24 +141,34 @@ class LinearPredictorRisk:
         moments : M(0) of shape (..., 1 + d, 1 + d), as of `Neurons.second_moments`; None for infinite width with
             a = +-1 and b uniform on the sphere.
         tolerance : relative and absolute error per step.
+
+        Raises
+        ------
+        InputError : times that do not ascend from 0, moments that are not symmetric, a tolerance at which the
+            integration ends early.
+        ShapeError : moments of another shape.
         """
         from scipy.integrate import solve_ivp
 
-        ends = check_numbers("times", list(times))
-        if ends.ndim != 1 or not len(ends) or ends[0] < 0 or (np.diff(ends) < 0).any():
-            raise InputError(f"times is {ends.tolist()!r}, expected numbers from 0 on that ascend")
+        ends = check_times("times", times)
         d = self.dimension
         start = np.diag([1.0, *[1 / d] * d]) if moments is None else check_numbers("moments", moments)
         if start.shape[-2:] != (1 + d, 1 + d):
             raise ShapeError(f"moments has shape {start.shape}, expected (..., {1 + d}, {1 + d})")
+        if np.abs(start - start.swapaxes(-1, -2)).max() > 1e-9 * np.abs(start).max():
+            raise InputError("moments is not symmetric, expected means of (a, b)(a, b)^T")
+        check_positive("tolerance", tolerance)
         matrices = start.reshape(-1, 1 + d, 1 + d)
+        distinct, position = np.unique(np.append(0.0, ends), return_inverse=True)
         paths = []
         for matrix in matrices:  # one by one: the steps of one network are not those of another
             found = solve_ivp(
-                self._slope, (0.0, float(ends[-1])), matrix.ravel(), method="DOP853", t_eval=ends,
+                self._slope, (0.0, float(ends[-1]) or 1.0), matrix.ravel(), method="DOP853", t_eval=distinct,
                 rtol=tolerance, atol=tolerance,
             )  # fmt: skip
-            paths.append(found.y.T.reshape(-1, 1 + d, 1 + d))
+            if not found.success:
+                raise InputError(f"tolerance is {tolerance:g}, at which the integration ended early, expected another")
+            paths.append(found.y.T[position[1:]].reshape(-1, 1 + d, 1 + d))
         return PredictorPath(ends, np.stack(paths).reshape(*start.shape[:-2], len(ends), 1 + d, 1 + d))
 
     def _slope(self, _: float, state: Array) -> Array:
@@ -194,8 +217,7 @@ class IsotropicPredictor:
     def __post_init__(self) -> None:
         for name in ("variance", "length", "spread"):
             value = getattr(self, name)
-            if not np.isfinite(value) or value <= 0:
-                raise InputError(f"{name} is {value!r}, expected a positive number")
+            check_positive(name, value)
 
     @property
     def late_rate(self) -> float:
@@ -215,7 +237,7 @@ class IsotropicPredictor:
 
     def bound_at(self, times: Any) -> Array:
         """The bound |w*| exp(-v K t/4) on the distance (arXiv 2211.08771)."""
-        return np.asarray(self.length * np.exp(-self.variance * self.spread / 4 * check_numbers("times", times)))
+        return np.asarray(self.length * np.exp(-self.variance * self.spread / 4 * _elapsed(times)))
 
     @property
     def _limit(self) -> float:
@@ -225,11 +247,19 @@ class IsotropicPredictor:
 
     def _half_angle(self, times: Any) -> tuple[Array, Array]:
         """u = tanh(s/2), and how far it is below its limit q."""
-        q, x = self._limit, -self.late_rate * check_numbers("times", times)
+        q, x = self._limit, -self.late_rate * _elapsed(times)
         decay = np.exp(x)
         return np.asarray(-q * np.expm1(x) / (1 + q**2 * decay)), np.asarray(
             q * (1 + q**2) * decay / (1 + q**2 * decay)
         )
+
+
+def _elapsed(times: Any) -> Array:
+    """Times from the start, in any shape."""
+    elapsed = check_numbers("times", times)
+    if (elapsed < 0).any():
+        raise InputError(f"times has the entry {elapsed.min():g}, expected numbers from 0 on")
+    return elapsed
 
 
 def decay_constant(dimension: int) -> float:
@@ -238,6 +268,5 @@ def decay_constant(dimension: int) -> float:
     >>> round(decay_constant(10), 3), decay_constant(1)
     (0.678, 1.0)
     """
-    if isinstance(dimension, bool) or not isinstance(dimension, int | np.integer) or dimension < 1:
-        raise InputError(f"dimension is {dimension!r}, expected a positive integer")
+    check_count("dimension", dimension)
     return float((dimension + 1) / 2 * dimension ** (-dimension / (dimension + 1)))

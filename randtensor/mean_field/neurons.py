@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.checks import check_numbers, check_subspace
+from randtensor.mean_field.checks import check_inputs, check_numbers, check_subspace
 
 __all__ = ["Neurons", "SphericalMeasure"]
 
@@ -63,10 +63,7 @@ class Neurons:
 
     def __call__(self, X: Any) -> Array:
         """Outputs at the rows of ``X``, shape (..., S)."""
-        inputs = check_numbers("X", X)
-        if inputs.ndim != 2 or inputs.shape[1] != self.dimension:
-            raise ShapeError(f"X has shape {inputs.shape}, expected (inputs, {self.dimension})")
-        hidden = np.maximum(self.b @ inputs.T, 0.0)
+        hidden = np.maximum(self.b @ check_inputs(X, self.dimension).T, 0.0)
         return np.asarray((self.a[..., None, :] @ hidden)[..., 0, :] / self.width)
 
     def linear_predictor(self) -> Array:
@@ -163,6 +160,11 @@ class SphericalMeasure:
     masses : positive, shape (k,).
     signs : 1.0 or -1.0, shape (k,).
 
+    Raises
+    ------
+    ShapeError : shapes that do not fit.
+    InputError : directions that are no unit vectors, masses that are not positive, signs that are none.
+
     Examples
     --------
     >>> measure = Neurons([2.0, -1.0], [[0.0, 3.0], [1.0, 0.0]]).spherical()
@@ -175,6 +177,27 @@ class SphericalMeasure:
     directions: Array
     masses: Array
     signs: Array
+
+    def __post_init__(self) -> None:
+        arrays = directions, masses, signs = [
+            check_numbers(name, getattr(self, name)) for name in ("directions", "masses", "signs")
+        ]
+        if directions.ndim != 2 or masses.shape != directions.shape[:1] or signs.shape != masses.shape:
+            raise ShapeError(
+                f"directions, masses and signs have shapes {directions.shape}, {masses.shape} and {signs.shape}, "
+                "expected (k, d), (k,) and (k,)"
+            )
+        lengths = np.linalg.norm(directions, axis=1)
+        for name, wrong, expected in (
+            ("directions", np.abs(lengths - 1) > 1e-9, "unit vectors"),
+            ("masses", masses <= 0, "positive numbers"),
+            ("signs", np.abs(signs) != 1, "1 or -1"),
+        ):
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise InputError(f"{name}[{row}] is {getattr(self, name)[row]!r}, expected {expected}")
+        for name, array in zip(("directions", "masses", "signs"), arrays, strict=True):
+            object.__setattr__(self, name, array)
 
     def total(self, sign: int) -> float:
         """The mass of the positive (``sign=1``) or of the negative part (``sign=-1``)."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.checks import check_numbers
+from randtensor.mean_field.checks import check_dimension, check_numbers
 from randtensor.mean_field.neurons import Neurons, SphericalMeasure
 from randtensor.mean_field.symmetry import SymmetryGroup
 
@@ -48,10 +48,15 @@ def velocity(risk: Risk, neurons: Neurons) -> tuple[Array, Array]:
 
     These are -m times the derivatives of the risk: the Wasserstein gradient flow of the law of the neurons.
 
+    Raises
+    ------
+    ShapeError : neurons of another dimension than the inputs.
+
     >>> risk = EmpiricalRisk([[1.0], [-1.0]], [1.0, 1.0])
     >>> [part.tolist() for part in velocity(risk, Neurons([1.0, -1.0], [[1.0], [1.0]]))]
     [[0.5, 0.5], [[0.5], [-0.5]]]
     """
+    check_dimension(neurons.dimension, risk.dimension)
     g = risk.field(neurons)
     return np.asarray((neurons.b * g).sum(axis=-1)), np.asarray(neurons.a[..., None] * g)
 
@@ -61,12 +66,18 @@ def wasserstein_fisher_rao(risk: Risk, measure: SphericalMeasure) -> tuple[Array
 
     G(u) = E[(f* - f)(x) max(u . x, 0)]; its gradient on the sphere is the part of g(u) across u.
 
+    Raises
+    ------
+    ShapeError : directions of another dimension than the inputs.
+
     >>> risk = EmpiricalRisk([[1.0, 0.0], [0.0, 1.0]], [1.0, 1.0])
     >>> growth, drift = wasserstein_fisher_rao(risk, Neurons([1e-9], [[0.6, 0.8]]).spherical())
     >>> growth.round(6).tolist(), drift.round(6).tolist()
     ([1.4], [[0.08, -0.06]])
     """
-    g = risk.field(measure.neurons(), measure.directions)
+    neurons = measure.neurons()
+    check_dimension(neurons.dimension, risk.dimension)
+    g = risk.field(neurons, measure.directions)
     potential = (measure.directions * g).sum(axis=-1)
     return 2 * measure.signs * potential, measure.signs[:, None] * (g - potential[:, None] * measure.directions)
 
@@ -113,13 +124,16 @@ class EmpiricalRisk:
 
     @property
     def dimension(self) -> int:
+        """Of the inputs."""
         return int(self.inputs.shape[1])
 
     @property
     def fingerprint(self) -> str:
+        """Stable text that identifies the risk."""
         return f"sample:{digest(self.inputs, self.targets)}"
 
     def elements(self, width: int) -> int:
+        """Numbers held at once per network."""
         return width * len(self.inputs)
 
     def residual(self, neurons: Neurons) -> Array:
@@ -127,6 +141,7 @@ class EmpiricalRisk:
         return np.asarray(self.targets - neurons(self.inputs))
 
     def field(self, neurons: Neurons, at: Array | None = None) -> Array:
+        """g of `Risk`, shape (..., k, d)."""
         hidden = neurons.b @ self.inputs.T
         outputs = (neurons.a[..., None, :] @ np.maximum(hidden, 0.0))[..., 0, :] / neurons.width
         residual = (self.targets - outputs) / len(self.targets)
@@ -134,6 +149,7 @@ class EmpiricalRisk:
         return np.asarray(np.where(reached > 0, residual[..., None, :], 0.0) @ self.inputs)
 
     def loss(self, neurons: Neurons) -> Array:
+        """F, shape (...)."""
         return np.asarray((self.residual(neurons) ** 2).mean(axis=-1) / 2)
 
     def _check_closed(self, group: SymmetryGroup) -> None:
@@ -141,14 +157,18 @@ class EmpiricalRisk:
         if wrong is None:
             return
         element, row, what = wrong
-        start = group.closure(Neurons(np.ones(self.dimension), np.eye(self.dimension) + 0.1))
+        # in both directions: some neuron is active at any input
+        half = np.eye(self.dimension) + 0.1
+        start = group.closure(Neurons(np.ones(2 * self.dimension), np.concatenate([half, -half])))
         a, b = velocity(self, start)
-        moved = Neurons(start.a + 0.1 * a, start.b + 0.1 * b)
+        # no weight moves by more than a tenth: a step that turns all neurons off would break nothing
+        rate = 0.1 / max(1.0, float(np.abs(a).max()), float(np.abs(b).max()))
+        moved = Neurons(start.a + rate * a, start.b + rate * b)
         broken = float(group.defect(moved, self.inputs))
         raise InputError(
             f"X is not closed under the symmetry: the image of row {row} under element {element} {what}, so that no "
-            f"symmetry can be exact (one step of rate 0.1 from symmetric neurons breaks it by {broken:.3g}), expected "
-            "group.orbit(X) with group.orbit_targets(y)"
+            f"symmetry can be exact (one step of rate {rate:.2g} from symmetric neurons breaks it by {broken:.3g}), "
+            "expected group.orbit(X) with group.orbit_targets(y)"
         )
 
 

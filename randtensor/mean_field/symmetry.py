@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.checks import check_numbers
+from randtensor.mean_field.checks import check_count, check_inputs, check_numbers
 from randtensor.mean_field.neurons import Neurons
 
 __all__ = ["SymmetryGroup"]
@@ -16,6 +18,7 @@ __all__ = ["SymmetryGroup"]
 Array = NDArray[np.float64]
 
 _TOLERANCE = 1e-9  # of matrix entries and of points that are taken for equal
+_SAME = 1e-6  # distance of elements that are one; different ones of a group this small are more than 1e-3 apart
 _LARGEST = 4096  # elements of a group that generators are allowed to make
 
 
@@ -53,16 +56,17 @@ class SymmetryGroup:
 
     def __init__(self, matrices: Any, signs: Any = None) -> None:
         self.matrices, self.signs = _elements(matrices, signs)
-        keys = [_key(matrix, sign) for matrix, sign in zip(self.matrices, self.signs, strict=True)]
-        known = set(keys)
-        if len(known) < len(keys):
-            raise InputError(f"matrices has {len(keys)} elements of which {len(known)} differ, expected each once")
+        count, known = len(self.signs), _Elements()
+        for matrix, sign in zip(self.matrices, self.signs, strict=True):
+            known.add(matrix, sign)
+        if len(known) < count:
+            raise InputError(f"matrices has {count} elements of which {len(known)} differ, expected each once")
         for i, (matrix, sign) in enumerate(zip(self.matrices, self.signs, strict=True)):
             products = matrix @ self.matrices
             for j, (product, other) in enumerate(zip(products, self.signs, strict=True)):
-                if _key(product, sign * other) not in known:
+                if (product, sign * other) not in known:
                     raise InputError(
-                        f"matrices is not closed: the product of elements {i} and {j} is not among its {len(keys)} "
+                        f"matrices is not closed: the product of elements {i} and {j} is not among its {count} "
                         "elements, expected a group: SymmetryGroup.generated(...) makes one"
                     )
 
@@ -79,49 +83,58 @@ class SymmetryGroup:
         4
         """
         generators, generator_signs = _elements(matrices, signs)
-        found = {_key(np.eye(generators.shape[1]), 1.0): (np.eye(generators.shape[1]), 1.0)}
-        fresh = list(found.values())
+        found = _Elements()
+        found.add(np.eye(generators.shape[1]), 1.0)
+        fresh = list(found)
         while fresh:
             grown = []
             for matrix, sign in fresh:
                 for generator, other in zip(generators, generator_signs, strict=True):
-                    product = (generator @ matrix, float(other * sign))
-                    if found.setdefault(_key(*product), product) is product:
+                    product = (_polished(generator @ matrix), float(other * sign))
+                    if found.add(*product):
                         grown.append(product)
             fresh = grown
             if len(found) > _LARGEST:
                 raise InputError(f"matrices generate more than {_LARGEST} elements, expected a small finite group")
-        return cls(*map(np.array, zip(*found.values(), strict=True)))
+        # what products of generators cannot leave is closed: there is nothing to check
+        group = object.__new__(cls)
+        group.matrices, group.signs = map(np.array, zip(*found, strict=True))
+        return group
 
     @classmethod
     def trivial(cls, dimension: int) -> SymmetryGroup:
         """The identity alone."""
+        check_count("dimension", dimension)
         return cls(np.eye(dimension)[None])
 
     @classmethod
     def odd(cls, dimension: int) -> SymmetryGroup:
         """f(-x) = -f(x): neurons in pairs (a, b), (-a, -b)."""
+        check_count("dimension", dimension)
         return cls.generated(-np.eye(dimension)[None], [-1])
 
     @classmethod
     def balanced(cls, dimension: int) -> SymmetryGroup:
         """Neurons in pairs (a, b), (-a, b), so that f = 0: a start, and no symmetry of training."""
+        check_count("dimension", dimension)
         return cls.generated(np.eye(dimension)[None], [-1])
 
     @classmethod
     def reflection(cls, dimension: int, axis: int = 0, sign: int = 1) -> SymmetryGroup:
         """f(T x) = sign f(x) for the mirror T that changes the sign of one coordinate."""
+        check_count("dimension", dimension)
         if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or not 0 <= axis < dimension:
             raise InputError(f"axis is {axis!r}, expected a coordinate from 0 to {dimension - 1}")
         return cls.generated((np.eye(dimension) - 2 * np.outer(*[np.eye(dimension)[axis]] * 2))[None], [sign])
 
     @classmethod
     def signed_permutations(cls, dimension: int) -> SymmetryGroup:
-        """All 2^d d! permutations of the coordinates with signs; at most dimension 4.
+        """All 2^d d! permutations of the coordinates with signs; at most dimension 5.
 
         >>> SymmetryGroup.signed_permutations(3).order
         48
         """
+        check_count("dimension", dimension)
         swaps = [np.eye(dimension)[[*range(i), i + 1, i, *range(i + 2, dimension)]] for i in range(dimension - 1)]
         return cls.generated([np.diag([-1.0, *[1.0] * (dimension - 1)]), *swaps])
 
@@ -166,6 +179,8 @@ class SymmetryGroup:
         from scipy.spatial import cKDTree
 
         inputs, targets = self._inputs(X), check_numbers("y", y)
+        if targets.shape != inputs.shape[:1]:
+            raise ShapeError(f"y has shape {targets.shape}, expected {inputs.shape[:1]}: one target per input")
         near = _TOLERANCE * max(1.0, float(np.abs(inputs).max()))
         tree = cKDTree(inputs)
         multiplicity = tree.query_ball_point(inputs, near, return_length=True)
@@ -184,11 +199,9 @@ class SymmetryGroup:
         return None
 
     def _inputs(self, X: Any) -> Array:
-        inputs = check_numbers("X", X)
-        if inputs.ndim != 2 or inputs.shape[1] != self.dimension or not len(inputs):
-            raise ShapeError(
-                f"X has shape {inputs.shape}, expected (inputs, {self.dimension}), as the group acts there"
-            )
+        inputs = check_inputs(X, self.dimension)
+        if not len(inputs):
+            raise ShapeError(f"X has shape {inputs.shape}, expected at least one row")
         return inputs
 
 
@@ -205,10 +218,45 @@ def _elements(matrices: Any, signs: Any) -> tuple[Array, Array]:
         )
     given = np.ones(len(array)) if signs is None else check_numbers("signs", signs)
     if given.shape != (len(array),) or not np.isin(given, (-1.0, 1.0)).all():
-        raise InputError(f"signs is {signs!r}, expected {len(array)} entries 1 or -1, one per matrix")
-    return array, given
+        raise InputError(f"signs is {given.tolist()!r}, expected {len(array)} entries 1 or -1, one per matrix")
+    return _polished(array), given
 
 
-def _key(matrix: Array, sign: float) -> tuple[Any, ...]:
-    # adding zero turns -0.0 into 0.0
-    return (float(sign), *(np.round(matrix, 7) + 0.0).ravel().tolist())
+def _polished(matrices: Array) -> Array:
+    """Nearly orthogonal matrices made orthogonal to rounding: one step of Newton and Schulz, exact for permutations."""
+    return np.asarray(matrices @ (1.5 * np.eye(matrices.shape[-1]) - 0.5 * matrices.swapaxes(-1, -2) @ matrices))
+
+
+class _Elements:
+    """Pairs (T, s), each once up to rounding, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._pairs: list[tuple[Array, float]] = []
+        self._cells: dict[tuple[int, int], list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __iter__(self) -> Iterator[tuple[Array, float]]:
+        return iter(self._pairs)
+
+    def __contains__(self, pair: tuple[Array, float]) -> bool:
+        matrix, sign = pair
+        near = {index for cell in self._around(matrix) for index in self._cells.get(cell, ())}
+        return any(sign == self._pairs[i][1] and np.abs(matrix - self._pairs[i][0]).max() < _SAME for i in near)
+
+    def add(self, matrix: Array, sign: float) -> bool:
+        """Whether the pair is new."""
+        if (matrix, sign) in self:
+            return False
+        for cell in self._around(matrix):
+            self._cells.setdefault(cell, []).append(len(self._pairs))
+        self._pairs.append((matrix, float(sign)))
+        return True
+
+    @staticmethod
+    def _around(matrix: Array) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Cells of a mean of the entries on two grids, half a cell apart: what is close shares one of them."""
+        weights = np.cos(np.arange(1.0, matrix.size + 1)) / matrix.size
+        place = float(matrix.ravel() @ weights) / (4 * _SAME)
+        return (0, math.floor(place)), (1, math.floor(place + 0.5))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from randtensor.errors import InputError, ShapeError
 from randtensor.mean_field.averages import BlockAverages, check_multiplicities, sphere_coordinate
-from randtensor.mean_field.checks import check_numbers, check_subspace
+from randtensor.mean_field.checks import check_inputs, check_numbers, check_subspace
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.risks import digest
 
@@ -65,21 +65,26 @@ class Teacher:
 
     @property
     def dimension(self) -> int:
+        """Of the inputs."""
         return self.neurons.dimension
 
     @property
     def power(self) -> float:
+        """E f*(x)^2."""
         b = self.neurons.b
         return float((self.neurons.a * (b * self.field(b)).sum(axis=-1)).mean())
 
     @property
     def fingerprint(self) -> str:
+        """Stable text that identifies the target."""
         return f"teacher:{self.multiplicities}:{digest(self.neurons.a, self.neurons.b)}"
 
     def field(self, at: Array) -> Array:
+        """E[f*(x) 1{b.x > 0} x] at the rows b of ``at``, shape (..., k, d)."""
         return self._averages.field(self.neurons, at)
 
     def __call__(self, X: Any) -> Array:
+        """f* at the rows of ``X``, shape (S,)."""
         if any(self.multiplicities):
             raise InputError(f"the target is reduced by blocks {self.multiplicities}, expected one of whole inputs")
         return self.neurons(X)
@@ -106,27 +111,30 @@ class OddTarget:
 
     def __init__(self, linear: Any, power: float | None = None) -> None:
         self.linear = check_numbers("linear", linear)
-        if self.linear.ndim != 1:
+        if self.linear.ndim != 1 or not len(self.linear):
             raise ShapeError(f"linear has shape {self.linear.shape}, expected (d,)")
         least = float(self.linear @ self.linear)
-        self.power = least if power is None else float(power)
+        self.power = least if power is None else float(check_numbers("power", power))
         if self.power < least * (1 - 1e-12):
             raise InputError(f"power is {power!r}, expected at least {least:g}, that of the linear part")
 
     @property
     def dimension(self) -> int:
+        """Of the inputs."""
         return len(self.linear)
 
     @property
     def fingerprint(self) -> str:
+        """Stable text that identifies the target."""
         return f"odd:{digest(self.linear)}:{self.power!r}"
 
     def field(self, at: Array) -> Array:
+        """E[f*(x) 1{b.x > 0} x] at the rows b of ``at``, shape (..., k, d)."""
         return np.asarray(np.broadcast_to(self.linear / 2, at.shape))
 
     def __call__(self, X: Any) -> Array:
         """The linear part at the rows of ``X``."""
-        return np.asarray(check_numbers("X", X) @ self.linear)
+        return np.asarray(check_inputs(X, self.dimension) @ self.linear)
 
 
 class SubspaceNorm:
@@ -166,6 +174,7 @@ class SubspaceNorm:
 
     @property
     def fingerprint(self) -> str:
+        """Stable text that identifies the target."""
         return f"norm:{self.dimension}:{self.subspace}"
 
     def reduced(self) -> Teacher:
@@ -175,6 +184,7 @@ class SubspaceNorm:
         )
 
     def field(self, at: Array) -> Array:
+        """E[f*(x) 1{b.x > 0} x] at the rows b of ``at``, shape (..., k, d)."""
         # f* = mass times the average of max(z . x, 0) over unit vectors z of H, with z . u = r |p_H u|. The average
         # over r is twice that over r > 0, with pi - arccos q left at its odd part, arcsin q.
         lengths = np.linalg.norm(at, axis=-1, keepdims=True)
@@ -190,4 +200,5 @@ class SubspaceNorm:
         return np.asarray(self.mass / (2 * np.pi) * result)
 
     def __call__(self, X: Any) -> Array:
-        return np.asarray(np.linalg.norm(check_numbers("X", X)[:, : self.subspace], axis=1))
+        """f* at the rows of ``X``, shape (S,)."""
+        return np.asarray(np.linalg.norm(check_inputs(X, self.dimension)[:, : self.subspace], axis=1))

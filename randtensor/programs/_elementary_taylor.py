@@ -331,8 +331,13 @@ def leaky_relu(slope: float, z: Array, order: int) -> list[Array]:
         (np.maximum if slope <= 1.0 else np.minimum)(z, value, out=value)
     if order == 0:
         return [value]
-    positive, number = z > 0.0, z.dtype.type
-    gradient = np.where(positive, number(1.0), number(slope)) if slope else positive.astype(z.dtype)
+    gradient = (z > 0.0).astype(z.dtype)
+    if slope:
+        # several times faster than a choice entry by entry, where it comes to the same
+        if 0.0 < slope <= 1.0:
+            np.maximum(gradient, z.dtype.type(slope), out=gradient)
+        else:
+            np.copyto(gradient, slope, where=gradient == 0.0)
     return [value, gradient, *(np.zeros_like(z) for _ in range(order - 1))]
 
 

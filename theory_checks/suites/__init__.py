@@ -28,6 +28,7 @@ SUITES: dict[str, str] = {
     "neural-mechanics": "theory_checks.suites.neural_mechanics",
     "wide-gaussianity": "theory_checks.suites.wide_gaussianity",
     "two-layer-symmetries": "theory_checks.suites.two_layer_symmetries",
+    "spectrum-alignment": "theory_checks.suites.spectrum_alignment",
 }
 
 

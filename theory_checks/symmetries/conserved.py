@@ -21,13 +21,17 @@ Array = np.ndarray
 
 _TOLERANCE = 1e-9  # of ranks, relative
 
+#: least length of what is new in a commutator of matrices of length 1: the rounding in a direction that is made of it,
+#: that of the commutator over this length, has to stay below it
+_NEW = 1e-7
+
 
 def lie_closure(fields: Any) -> Array:
     """An orthonormal basis of the Lie algebra that matrices generate, under commutators.
 
     Parameters
     ----------
-    fields : matrices of shape (fields, P, P): the linear vector fields theta -> A theta.
+    fields : matrices of shape (fields, P, P): the linear vector fields theta -> A theta. Their lengths do not matter.
 
     Raises
     ------
@@ -46,6 +50,9 @@ def lie_closure(fields: Any) -> Array:
     if generators.ndim != 3 or generators.shape[1] != generators.shape[2]:
         raise ShapeError(f"fields has shape {generators.shape}, expected (fields, P, P)")
     size = generators.shape[1]
+    lengths = np.linalg.norm(generators, axis=(1, 2))
+    # commutators of matrices of length 1 that commute are 0 up to rounding
+    generators = generators[lengths > 0] / lengths[lengths > 0][:, None, None]
     basis = np.zeros((0, size * size))
     new = generators
     while len(new):
@@ -57,17 +64,19 @@ def lie_closure(fields: Any) -> Array:
 
 
 def _extended(basis: Array, vectors: Array) -> Array:
-    """The basis with orthonormal directions of further vectors, by Gram and Schmidt, twice."""
+    """The basis with orthonormal directions of further vectors, of length about 1, by Gram and Schmidt, twice."""
     rows = list(basis)
     for vector in vectors:
-        length = np.linalg.norm(vector)
-        if length == 0:
-            continue
-        rest = vector / length
+        rest = vector
         for _ in range(2):
             for row in rows:
                 rest = rest - (row @ rest) * row
-        if np.linalg.norm(rest) > _TOLERANCE:
+        length = np.linalg.norm(rest)
+        if length > _NEW:
+            # what is short has lost digits: once more against all others
+            rest = rest / length
+            for row in rows:
+                rest = rest - (row @ rest) * row
             rows.append(rest / np.linalg.norm(rest))
     return np.array(rows).reshape(-1, basis.shape[1])
 

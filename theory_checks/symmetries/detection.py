@@ -11,7 +11,7 @@ from typing import Any
 from estimators.mechanics import Part, Symmetry
 from randtensor.errors import InputError
 from randtensor.interop.torch_normalization import import_torch
-from theory_checks.symmetries.layers import Effect, effect_of, is_shape_query, shift_axis_of
+from theory_checks.symmetries.layers import Effect, axes_of, effect_of, is_shape_query, shift_axis_of
 
 __all__ = ["FoundSymmetry", "find_symmetries", "rescale_group", "scale_group"]
 
@@ -39,6 +39,7 @@ def find_symmetries(module: Any, loss: Any = "cross-entropy") -> list[FoundSymme
     phi(a z) = a phi(z) for a > 0, such as ReLU, pooling and dropout (rescale), also where the incoming weights are the
     gains of a batch normalisation. Units that are used in several places are followed to all of them. Shared and
     frozen parameters, grouped convolutions and units that reach a sum, as in residual connections, belong to no group.
+    Linear layers are taken to act on rows of features, shape (examples, features).
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ normalisation of the batch, and linear or convolutional layers with weights of t
         reached = (
             ", ".join(part.name for part in reach.weights) or f"the normalisation {reach.through[-1]!r} and no weights"
         )
-        raise InputError(f"outgoing is {outgoing!r}, but the units of {incoming!r} reach {reached}")
+        raise InputError(f"outgoing is {outgoing!r}, expected what the units of {incoming!r} reach: {reached}")
     return walk.group(incoming, reach)
 
 
@@ -192,7 +193,7 @@ class _Walk:
             reach = self.reach(node)
         except InputError:
             reach = None
-        if biased and not whole and reach is not None and self._forgets_shift(users):
+        if biased and not whole and reach is not None and self._forgets_shift(node, users):
             per_unit = self._per_unit(node.target, reach)
             part = Part(f"{node.target}.bias", 0, repeat=per_unit)
             yield self._translation(part, reach.through)  # whatever eps is: it is added to the variance
@@ -212,9 +213,10 @@ class _Walk:
             return "softmax" if loss == "cross-entropy" else ""
         return str(user.target) if shift_axis_of(user, self.modules) else ""
 
-    def _forgets_shift(self, users: list[Any]) -> bool:
+    def _forgets_shift(self, node: Any, users: list[Any]) -> bool:
         """Whether all that follows at once subtracts a mean from each channel."""
-        return bool(users) and all(effect_of(user, self.modules).kind == "forget" for user in users)
+        axes, channels = axes_of(node, self.modules), self._channels(self.modules[node.target])
+        return bool(users) and all(effect_of(user, self.modules, axes, channels).kind == "forget" for user in users)
 
     def group(self, layer: str, reach: _Reach) -> FoundSymmetry:
         """The symmetry of a layer whose factors go there."""
@@ -249,11 +251,11 @@ class _Walk:
             raise InputError(f"layer {node.target!r} is a {what}, expected a linear, convolutional or batch-norm layer")
         if not self._users(node):
             raise InputError(f"the output of {node.target!r} is not used, expected layers after it")
-        spatial = type(self.modules[node.target]).__name__ != "Linear"
-        pending = [(user, False) for user in self._users(node)]
+        positions = axes_of(node, self.modules)
+        pending = [(user, positions, False) for user in self._users(node)]
         while pending:
-            user, flat = pending.pop(0)
-            effect = effect_of(user, self.modules)
+            user, axes, flat = pending.pop(0)
+            effect = effect_of(user, self.modules, axes, channels)
             label = str(user.target if user.op == "call_module" else user.name)
             fits = getattr(effect.layer, "num_features", getattr(effect.layer, "num_channels", channels)) == channels
             if effect.kind == "stop" or not fits:
@@ -261,7 +263,7 @@ class _Walk:
             if effect.kind == "weights":
                 entries = effect.layer.weight.shape[1]
                 # positions of a flattened image stand beside each other, channel by channel
-                alike = entries == channels or (spatial and flat and entries % channels == 0)
+                alike = entries == channels or (positions > 0 and flat and entries % channels == 0)
                 if f"{label}.weight" not in self.own or not alike:
                     raise InputError(self._stopped(node.target, user, effect))
                 reach.weights.append(Part(f"{label}.weight", 1, -1, entries // channels))
@@ -270,7 +272,8 @@ class _Walk:
             if effect.kind == "forget":
                 reach.forgotten.append(effect)
                 continue
-            pending.extend((further, flat or effect.kind == "flatten") for further in self._users(user))
+            flat = flat or effect.kind == "flatten"
+            pending.extend((further, effect.axes, flat) for further in self._users(user))
             if not self._users(user):
                 raise InputError(self._stopped(node.target, user, effect))
         return reach

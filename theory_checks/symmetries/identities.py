@@ -53,9 +53,16 @@ class Residuals:
 
 @dataclass(frozen=True)
 class IdentityReport:
-    """The residuals of several symmetries; its text is a table."""
+    """The residuals of several symmetries; its text is a table.
+
+    Attributes
+    ----------
+    rows : by symmetry.
+    precision : relative rounding of the objective.
+    """
 
     rows: tuple[Residuals, ...]
+    precision: float = float(np.finfo(float).eps)
 
     def __iter__(self) -> Iterator[Residuals]:
         return iter(self.rows)
@@ -65,8 +72,14 @@ class IdentityReport:
 
         Raises
         ------
-        InputError : a group that is none of a symmetry, with its residual, or of one that holds only at eps = 0.
+        InputError : a group that is none of a symmetry, with its residual, or of one that holds only at eps = 0; a
+            tolerance that is below the rounding of the objective.
         """
+        if tolerance < self.precision:
+            raise InputError(
+                f"tolerance is {tolerance:g}, expected more than the rounding of the objective, {self.precision:.1g}: "
+                f"a module in double precision (module.double()) tells a symmetry from none"
+            )
         for row in self.rows:
             symmetry, eps = row.symmetry, getattr(row.symmetry, "eps", 0.0)
             if eps > _NEGLIGIBLE:
@@ -148,7 +161,7 @@ def check_identities(
     generator = np.random.default_rng(root_sequence(rng))
     gradient = objective.gradient(point, batch)
     rows = [_residuals(objective, point, symmetry, gradient, batch, order, generator) for symmetry in symmetries]
-    return IdentityReport(tuple(rows))
+    return IdentityReport(tuple(rows), getattr(objective, "precision", float(np.finfo(float).eps)))
 
 
 def _residuals(

@@ -65,6 +65,9 @@ def identity_residual(
 ) -> rt.Quantity:
     """How far an identity of a symmetry is from holding, relative to the terms that cancel in it; sampled at any size.
 
+    Where there is a single term, as in the identity of the gradient and in those of translations, it is relative to the
+    lengths of the two vectors of which it is the product.
+
     Parameters
     ----------
     loss : a scalar program that the symmetry leaves alone.
@@ -99,20 +102,24 @@ def identity_residual(
     hessian, m, j = loss.derivative(x, 2), charge.derivative(x, 2), loss.derivative(probe)
     if order == 2:
         terms = [rt.einsum("ab,a,b->", hessian, j, xi), rt.einsum("ab,a,b->", m, j, g)]
+        square = rt.einsum("ab,bc,a,c->", hessian, hessian, j, j)
         name = "identity of the Hessian"
     else:
         third = loss.derivative(x, 3)
         terms = [rt.einsum("abc,a,b,c->", third, j, j, xi), 2 * rt.einsum("ab,bc,a,c->", hessian, m, j, j)]
+        square = rt.einsum("abc,cde,a,b,d,e->", third, third, j, j, j, j)
         name = "identity of the third derivative"
-    return rt.combine(_over_terms, *terms, name=name)
+    return rt.combine(_over_terms, *terms, square, rt.einsum("a,a->", xi, xi), name=name)
 
 
 def _over_lengths(product: Array, first: Array, second: Array) -> Array:
     return np.asarray(np.abs(product) / np.maximum(np.sqrt(first * second), np.finfo(float).tiny))
 
 
-def _over_terms(first: Array, second: Array) -> Array:
-    return np.asarray(np.abs(first + second) / np.maximum(np.abs(first) + np.abs(second), np.finfo(float).tiny))
+def _over_terms(first: Array, second: Array, square: Array, length: Array) -> Array:
+    # of a charge that is linear the second term is 0: then relative to the lengths of what is multiplied in the first
+    scale = np.where(second == 0, np.sqrt(square * length), np.abs(first) + np.abs(second))
+    return np.asarray(np.abs(first + second) / np.maximum(scale, np.finfo(float).tiny))
 
 
 def _check_part(part: Part, shape: tuple[Any, ...], weighted: bool) -> None:

@@ -1,0 +1,56 @@
+"""Data from outside: inputs as rows, and one number to learn at each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from randtensor.errors import InputError, ShapeError
+
+__all__ = ["check_inputs", "check_targets"]
+
+Array = np.ndarray
+
+
+def check_inputs(X: Any, dimension: int | None = None, name: str = "X") -> Array:
+    """Inputs as rows of finite numbers, shape (N, dimension); float32 stays float32.
+
+    Raises
+    ------
+    ShapeError, InputError : another shape, or entries that are no finite numbers.
+
+    >>> check_inputs([[1, 2]]).dtype
+    dtype('float64')
+    """
+    array = _numbers(name, X)
+    if array.ndim != 2 or not array.size or dimension not in (None, array.shape[1]):
+        raise ShapeError(f"{name} has shape {array.shape}, expected (N, {dimension or 'inputs'}): one input per row")
+    return array
+
+
+def check_targets(y: Any, count: int, name: str = "y") -> Array:
+    """One finite number per input, shape (count,).
+
+    Raises
+    ------
+    ShapeError, InputError : another shape, or entries that are no finite numbers.
+
+    >>> check_targets([1, 2], 2)
+    array([1., 2.])
+    """
+    array = _numbers(name, y)
+    if array.shape != (count,):
+        raise ShapeError(f"{name} has shape {array.shape}, expected ({count},): one number per input")
+    return array
+
+
+def _numbers(name: str, value: Any) -> Array:
+    try:
+        array = np.asarray(value)
+        array = array if array.dtype.char in "fd" else array.astype(float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} is {value!r}, expected an array of numbers") from error
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected none")
+    return array

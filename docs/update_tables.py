@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks._markers import rewrite
 
 
-def table(record: dict) -> str:
+def table(record: dict, run: dict) -> str:
     """The results as a Markdown table, with the line that says how they were made."""
     rows = ["| id | claim | predicted | measured | sizes | verdict |", "|---|---|---|---|---|---|"]
     for result in record["results"]:
@@ -29,7 +29,7 @@ def table(record: dict) -> str:
         )
         rows.append("| " + " | ".join(map(str, cells)) + " |")
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
-    made = f"Seed {record['seed']}, {record['seconds']:.0f} s on two cores; {versions}."
+    made = f"Seed {record['seed']}, {run['seconds']:.0f} s on two cores; {versions}."
     return "\n".join([*rows, "", made])
 
 
@@ -45,8 +45,9 @@ def measured(result: dict) -> str:
 
 def main(record: str, page: str) -> None:
     """Replace what stands between the markers of the page."""
-    path = Path(page)
-    path.write_text(rewrite(path.read_text(), "results", table(json.loads(Path(record).read_text()))))
+    path, source = Path(page), Path(record)
+    run = json.loads(source.with_name("run.json").read_text())
+    path.write_text(rewrite(path.read_text(), "results", table(json.loads(source.read_text()), run)))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -74,6 +75,10 @@ class Estimate:
     def __str__(self) -> str:
         tails = ", heavy tails" if self.heavy_tailed and self.error_source != "exact" else ""
         return f"{self.statistic} {self.value:.6g} ± {self.error:.2g} ({self.samples} samples{tails})"
+
+    def _repr_html_(self) -> str:
+        sizes = ", ".join(f"{scale} = {size}" for scale, size in self.sizes.items())
+        return f"<span>{escape(str(self))}{escape(f' at {sizes}') if sizes else ''}</span>"
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval; on the logarithmic scale for statistics that cannot be negative.

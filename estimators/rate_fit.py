@@ -16,6 +16,7 @@ from estimators._equality import ComparedByValue
 from estimators._records import matching_schema, number, plain
 from estimators._single_laws import CUT_PENALTY, PRIOR_WIDTH, Array, Profile, decay, profile
 from randtensor.errors import InputError
+from randtensor.notebook import html_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,6 +135,13 @@ class RateFit(ComparedByValue):
             f"exponent {self.exponent:.{digits}g} ± {self.error:.2g}, "
             f"95 % interval ({low:.{digits}g}, {high:.{digits}g})"
         ) + "".join(f" ({note})" for note in self.notes)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (f"{at:.4g}", f"{slope:.4f}", f"{error:.2g}" if math.isfinite(error) else "")
+            for at, slope, error in self.local_exponents
+        ]
+        return html_table(str(self), ("n (geometric mean)", "local slope", "standard error"), rows)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval of the exponent: union over the correction powers that the data allow.

@@ -24,6 +24,7 @@ from estimators.sampling import Progress, describe, draw_samples
 from estimators.statistics import Statistic
 from estimators.workers import Jobs
 from randtensor.errors import InputError, ShapeError
+from randtensor.notebook import html_table
 from randtensor.quantity import Quantity
 from randtensor.seeding import Seed, root_sequence
 
@@ -94,6 +95,13 @@ class Scaling(ComparedByValue):
             + (f" (unresolved: {self.reason})" if self.unresolved else "")
             + (" (heavy tails: see kurtosis)" if self.heavy_tailed else "")
         )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (f"{found.sizes[self.scale]}", f"{found.value:.6g}", f"{found.error:.2g}", str(found.samples))
+            for found in self.estimates
+        ]
+        return html_table(str(self), (self.scale, self.statistic, "standard error", "samples"), rows)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval of the exponent, see `RateFit.interval`."""

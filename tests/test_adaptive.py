@@ -92,7 +92,6 @@ def mixed():
 def comparable(report):
     records = [dict(result) for result in report.to_dict()["results"]]
     for record in records:
-        record.pop("seconds")
         record["details"].pop("adaptive", None)
     return records
 

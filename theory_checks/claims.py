@@ -55,6 +55,7 @@ class Claim:
     expect : ``"refuted"`` marks a negative control, a statement known to be false that the check has to refute.
     id : short and unique within a run; random streams are keyed by it, or by the name if there is none.
     note : anything the reader of a report should know.
+    statement : the statement as the paper prints it, for reports: LaTeX, formulas between dollar signs.
 
     Raises
     ------
@@ -85,6 +86,7 @@ class Claim:
     expect: Literal["consistent", "refuted"] = "consistent"
     id: str = ""
     note: str = ""
+    statement: str = ""
     #: sizes by scale name, ascending in the scale whose exponent is predicted, and samples at each
     sizes: tuple[dict[str, int], ...] = field(init=False, repr=False)
     counts: tuple[int, ...] = field(init=False, repr=False)
@@ -164,6 +166,8 @@ class Claim:
     def _check(self) -> None:
         if not isinstance(self.id, str):
             raise InputError(f"id is {self.id!r}, expected a text")
+        if not isinstance(self.statement, str):
+            raise InputError(f"statement is {self.statement!r}, expected a text in LaTeX")
         if isinstance(self.quantity, list | tuple):
             object.__setattr__(self, "quantity", Family(self.quantity))
         if not isinstance(self.quantity, Quantity):

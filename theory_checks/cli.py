@@ -1,65 +1,18 @@
-"""The command line: ``randtensor verify``, ``list``, ``predict``, ``rate``, ``show`` and ``gc``."""
+"""The command line: ``randtensor verify``, ``list``, ``predict`` and ``rate``, and those of `cli_records`."""
 
 from __future__ import annotations
 
-import os
-import sys
-import traceback
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from randtensor.errors import InputError, RandtensorError
-from theory_checks.store_commands import gc, opened_workers, show
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from randtensor.errors import InputError
+from theory_checks.cli_records import COMMANDS, write_documents
+from theory_checks.store_commands import gc, opened_workers
+from theory_checks.terminal import Program, check_writable, console, progress_bar
 
 __all__ = ["main"]
-
-_BAD_INPUT = 2
-_INTERNAL = 70  # EX_SOFTWARE: an error of the program must not look like a refuted claim
-_INTERRUPTED = 130
-
-
-class _Program(click.Group):
-    """A group whose errors are one sentence on the standard error stream, and whose exit statuses mean something."""
-
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        **extra: Any,
-    ) -> Any:
-        try:
-            status: Any = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message(), err=True)
-            sys.exit(_BAD_INPUT)
-        except click.ClickException as error:
-            _complain(error.format_message())
-            sys.exit(_BAD_INPUT)
-        except RandtensorError as error:
-            _complain(str(error))
-            sys.exit(_BAD_INPUT)
-        except (KeyboardInterrupt, click.Abort):
-            _complain("interrupted, no results were written")
-            sys.exit(_INTERRUPTED)
-        except Exception:
-            traceback.print_exc()
-            _complain("this is an error of the program, not a verdict")
-            sys.exit(_INTERNAL)
-        if not standalone_mode:
-            return status
-        sys.exit(status if isinstance(status, int) else 0)
-
-
-def _complain(message: str) -> None:
-    click.echo(f"randtensor: {' '.join(message.split())}", err=True)
 
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -70,7 +23,7 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
         context.exit()
 
 
-@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."
 )
@@ -84,7 +37,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("targets", nargs=-1, metavar="[SUITE | FILE.py]...")
+@click.argument("targets", nargs=-1, metavar="[SUITE | FILE.toml | FILE.py]...")
 @click.option("--budget", type=float, default=1.0, show_default=True, help="Factor on the number of samples.")
 @click.option("--jobs", type=int, default=None, help="Workers [default: the number of processors].")
 @click.option(
@@ -144,7 +97,13 @@ def main() -> None:
     default=Path("results"),
     show_default=True,
     metavar="DIR",
-    help="Directory for results.json.",
+    help="Directory for results.json, and for the report: page, appendix with figures, tables.",
+)
+@click.option(
+    "--report/--no-report",
+    "documents",
+    default=None,
+    help="Render the results, a second or two per claim [default: if --out is given].",
 )
 @click.option(
     "--inputs", type=click.Path(path_type=Path), default=None, help="Input vectors as rows: a .npy or .csv file."
@@ -172,20 +131,20 @@ def verify(
     false_refutation: float,
     replay: Path | None,
     out: Path,
+    documents: bool | None,
     inputs: Path | None,
     normalize: bool,
 ) -> None:
     """Check the claims of suites and files; without any, those of every suite.
 
-    A FILE.py defines claims = [theory_checks.Claim(...), ...].
+    A FILE.toml has tables of claims (see randtensor new); a FILE.py defines claims = [theory_checks.Claim(...), ...].
     """
     from theory_checks.inputs import load_inputs
-    from theory_checks.progress import progress_bar
     from theory_checks.reports import Interrupted
     from theory_checks.suites import SUITES
     from theory_checks.verification import verify as run
 
-    _check_writable(out)
+    check_writable(out)
     rows = None
     if inputs is not None:
         if targets and not any(target in SUITES for target in targets):
@@ -209,13 +168,16 @@ def verify(
         except Interrupted as interruption:
             report = interruption.report
     path = report.save(out)
-    _console().print(report)
+    console().print(report)
     click.echo(f"results: {path}")
+    given = context.get_parameter_source("out") is ParameterSource.COMMANDLINE
+    if given if documents is None else documents:
+        write_documents(report.to_dict(), out)
     context.exit(report.exit_status)
 
 
 @main.command(name="list")
-@click.argument("targets", nargs=-1, metavar="[SUITE | FILE.py]...")
+@click.argument("targets", nargs=-1, metavar="[SUITE | FILE.toml | FILE.py]...")
 def list_claims(targets: tuple[str, ...]) -> None:
     """List the claims of suites and files; without any, those of every suite."""
     from theory_checks.loading import load_claims
@@ -223,7 +185,7 @@ def list_claims(targets: tuple[str, ...]) -> None:
     from theory_checks.tables import claims_table
 
     for loaded in load_claims(list(targets or sorted(SUITES)), SuiteOptions()):
-        _console().print(claims_table(loaded))
+        console().print(claims_table(loaded))
 
 
 @main.command()
@@ -276,7 +238,7 @@ def predict(
         numbers = [int(size) for size in sizes.split(",")]
     except ValueError:
         raise InputError(f"n is {sizes!r}, expected sizes separated by commas, such as 16,32,64") from None
-    _console().print(prediction_table(run(quantity, equation, numbers)))
+    console().print(prediction_table(run(quantity, equation, numbers)))
 
 
 @main.command()
@@ -337,7 +299,7 @@ def rate(
     )
     # before the report: the reader of a pipe may leave in the middle of it
     written = save_rate(found, record, plot)
-    _console().print(rate_report(found))
+    console().print(rate_report(found))
     for place in written:
         click.echo(f"written: {place}")
     context.exit(3 if found.reason is not None else 0)
@@ -350,25 +312,9 @@ def _pair(text: str) -> tuple[str, str]:
     return index.strip(), size.strip()
 
 
-def _console() -> Console:
-    """Standard output; a pipe has no width, so that a table written to it gets a generous one."""
-    from rich.console import Console
+for command in (*COMMANDS, gc):
+    main.add_command(command)
 
-    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(width=160 if piped else None, highlight=False)
-
-
-def _check_writable(directory: Path) -> None:
-    """Refuse a place for the results before the run, not after it."""
-    existing = next(folder for folder in (directory.absolute(), *directory.absolute().parents) if folder.exists())
-    if not existing.is_dir():
-        raise InputError(f"out is {directory}, but {existing} is a file, expected a directory")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"out is {directory}, but {existing} cannot be written to")
-
-
-main.add_command(show)
-main.add_command(gc)
 
 if __name__ == "__main__":
     main()

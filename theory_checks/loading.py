@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import runpy
 import sys
@@ -16,9 +16,10 @@ from typing import Any
 
 from randtensor.errors import InputError, RandtensorError
 from theory_checks.claims import Claim, with_samples
+from theory_checks.rendering.records import read_json
 from theory_checks.suites import SUITES, SuiteOptions, load_suite
 
-__all__ = ["Loaded", "load_claims", "load_file", "replayed", "select"]
+__all__ = ["Loaded", "is_toml", "load_claims", "load_file", "load_toml_text", "replayed", "select"]
 
 _MOST_SAMPLES = 2**32  # at one size, in a record that is replayed
 
@@ -27,13 +28,29 @@ _QUICK_BUDGET = 0.25  # of claims that do not know how to be quick themselves
 
 @dataclass(frozen=True)
 class Loaded:
-    """Claims from one place, and the factor on their samples."""
+    """Claims from one place, and the factor on their samples.
+
+    ``kind`` is "suite", "file" or "claims"; ``text`` is that of a file.
+    """
 
     name: str
     title: str
     source: str
     claims: tuple[Claim, ...]
     budget: float = 1.0
+    kind: str = "claims"
+    text: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Where the claims came from, for the record of a run.
+
+        A file is known by its checksum. Of one in TOML the text is kept: it can be read again without running anything.
+        """
+        record: dict[str, Any] = {"name": self.name, "kind": self.kind, "title": self.title, "source": self.source}
+        if self.text is not None:
+            record["sha256"] = hashlib.sha256(self.text.encode()).hexdigest()
+            record["text"] = self.text if is_toml(self.name) else None
+        return record
 
 
 def load_claims(target: Any, options: SuiteOptions) -> list[Loaded]:
@@ -41,7 +58,7 @@ def load_claims(target: Any, options: SuiteOptions) -> list[Loaded]:
 
     Parameters
     ----------
-    target : name of a suite, path of a file of claims, a claim, or a list of these.
+    target : name of a suite, path of a file of claims, a claim, what was loaded before, or a list of these.
     options : handed to suites.
 
     Raises
@@ -53,6 +70,8 @@ def load_claims(target: Any, options: SuiteOptions) -> list[Loaded]:
     for entry in targets:
         if isinstance(entry, Claim):
             given.append(entry)
+        elif isinstance(entry, Loaded):
+            loaded.append(entry)
         elif isinstance(entry, str | os.PathLike):
             loaded.append(_load(entry, options))
         else:
@@ -71,16 +90,18 @@ def load_claims(target: Any, options: SuiteOptions) -> list[Loaded]:
 
 def _load(target: str | os.PathLike[str], options: SuiteOptions) -> Loaded:
     path = Path(target)
-    if isinstance(target, str) and (target in SUITES or not (path.suffix == ".py" or path.exists())):
+    if isinstance(target, str) and (target in SUITES or not (path.suffix in (".py", ".toml") or path.exists())):
         suite = load_suite(target)
-        return Loaded(suite.name, suite.title, suite.source, tuple(suite.claims(options)))
+        return Loaded(suite.name, suite.title, suite.source, tuple(suite.claims(options)), kind="suite")
     return load_file(path, options)
 
 
 def load_file(path: str | os.PathLike[str], options: SuiteOptions | None = None) -> Loaded:
-    """The claims of a Python file that defines ``claims``: a list, or a function from `SuiteOptions` to a list.
+    """The claims of a TOML file, or of a Python file that defines ``claims``.
 
-    ``TITLE`` and ``SOURCE`` may be defined as well. Modules beside the file can be imported from it.
+    These are a list, or a function from `SuiteOptions` to a list; ``TITLE`` and ``SOURCE`` may be defined as well.
+    Modules beside the file can be imported from it. Of a TOML file nothing is evaluated, see
+    `theory_checks.claim_files`.
 
     Raises
     ------
@@ -90,7 +111,13 @@ def load_file(path: str | os.PathLike[str], options: SuiteOptions | None = None)
     path = Path(path)
     if not path.is_file():
         what = "is a directory" if path.is_dir() else "does not exist"
-        raise InputError(f"file {path} {what}, expected a Python file that defines claims")
+        raise InputError(f"file {path} {what}, expected a file of claims, .toml or .py")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"file {path} cannot be read: {error}") from error
+    if is_toml(path):
+        return load_toml_text(text, str(path), options)
     with _errors_of(path), _importing_from(path.resolve().parent):
         namespace = runpy.run_path(str(path))
         claims: Any = namespace.get("claims")
@@ -109,7 +136,26 @@ def load_file(path: str | os.PathLike[str], options: SuiteOptions | None = None)
         raise InputError(f"{path} defines no claims, expected at least one")
     budget = _QUICK_BUDGET if options.quick and not plans_itself else 1.0
     title, source = str(namespace.get("TITLE", path.stem)), str(namespace.get("SOURCE", ""))
-    return Loaded(str(path), title, source, tuple(claims), budget)
+    return Loaded(str(path), title, source, tuple(claims), budget, "file", text)
+
+
+def load_toml_text(text: str, name: str, options: SuiteOptions | None = None) -> Loaded:
+    """The claims that a text in TOML defines; ``name`` stands for it in messages and records.
+
+    Raises
+    ------
+    ClaimFileError : a text that cannot be used; every problem is told with its line.
+    """
+    from theory_checks.claim_files import read_toml
+
+    found = read_toml(text, name)
+    budget = _QUICK_BUDGET if options is not None and options.quick else 1.0
+    return Loaded(name, found.title, found.source, found.claims, budget, "file", text)
+
+
+def is_toml(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is read as TOML."""
+    return Path(path).suffix.lower() == ".toml"
 
 
 @contextmanager
@@ -215,12 +261,7 @@ def replayed(claims: Sequence[Claim], results: Any) -> tuple[list[Claim | None],
     InputError : results that cannot be used, or a claim that is not among them.
     """
     if isinstance(results, str | os.PathLike):
-        try:
-            results = json.loads(Path(results).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"replay {results} cannot be read: {error.strerror or error}") from error
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"replay {results} is not JSON, expected the results of a run") from error
+        results = read_json(results, f"replay {results}")
     try:
         found = {result["id"] or result["name"]: _drawn(result) for result in results["results"]}
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):

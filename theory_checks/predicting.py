@@ -12,7 +12,7 @@ import randtensor as rt
 from randtensor.contraction import parse
 from randtensor.errors import ExactError, InputError
 
-__all__ = ["CLASSES", "TextPrediction", "from_classes", "from_network", "predict"]
+__all__ = ["CLASSES", "TextPrediction", "dimension", "from_classes", "from_network", "predict"]
 
 _ORTHOGONAL = ("Haar orthogonal matrix", lambda *d: rt.haar(_matrix(d)))
 
@@ -205,13 +205,24 @@ def _terms(equation: str) -> list[str]:
     return parse(equation, equation.partition("->")[0].count(",") + 1)[0]
 
 
-def _dimension(letter: str, text: str) -> Any:
-    """An integer, the name of a scale, or a multiple of one."""
+def dimension(text: str) -> Any:
+    """An integer, the name of a scale, or a multiple of one; None if the text is none of these.
+
+    >>> dimension("12"), str(dimension("2*n")), dimension("n^2")
+    (12, '2 n', None)
+    """
     found = re.fullmatch(r"\s*(?:(\d+)\s*\*?)?\s*([^\W\d]\w*)?\s*", text)
     if found is None or not any(found.groups()):
-        raise InputError(f"dim of {letter!r} is {text!r}, expected an integer, a scale, or a multiple such as 2*n")
+        return None
     number, scale = found.groups()
     return int(number) if scale is None else int(number or 1) * rt.Scale(scale)
+
+
+def _dimension(letter: str, text: str) -> Any:
+    size = dimension(text)
+    if size is None:
+        raise InputError(f"dim of {letter!r} is {text!r}, expected an integer, a scale, or a multiple such as 2*n")
+    return size
 
 
 def _one(dimensions: Sequence[Any]) -> Any:

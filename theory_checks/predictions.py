@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from randtensor import Bound, Expansion, Order, Quantity, Scale, Term, parse_bound
+from randtensor import Bound, Expansion, Order, Quantity, Scale, Term
 from randtensor.errors import InputError
 
 __all__ = ["Exact", "Identity", "NoDefiniteBound", "Prediction", "QuantileSlopes", "Tight", "Zero", "as_prediction"]
@@ -68,6 +68,10 @@ class Exact:
             return math.sqrt(_value_at("variance", self.variance, sizes, least=0.0))
         return None if self.std is None else _value_at("std", self.std, sizes, least=0.0)
 
+    def latex(self) -> str:
+        """The prediction in LaTeX, to be set in a formula."""
+        return f"= {self.value.latex()}" if _symbolic(self.value) else rf"\text{{{self}}}"
+
     def __str__(self) -> str:
         if callable(self.value) and not _symbolic(self.value):
             return "exact value"
@@ -92,6 +96,10 @@ class Zero:
 
     def __post_init__(self) -> None:
         _check_positive("within", self.within)
+
+    def latex(self) -> str:
+        """The prediction in LaTeX, to be set in a formula."""
+        return "= 0"
 
     def __str__(self) -> str:
         return "= 0"
@@ -120,6 +128,12 @@ class Identity:
         _check_positive("tolerance", self.tolerance)
         if self.relative_to is not None and not isinstance(self.relative_to, Quantity):
             raise InputError(f"relative_to is {self.relative_to!r}, expected a quantity or None")
+
+    def latex(self) -> str:
+        """The prediction in LaTeX, to be set in a formula."""
+        mantissa, _, power = f"{self.tolerance:.3g}".partition("e")
+        factor = "" if power and mantissa == "1" else mantissa + (r" \cdot " if power else "")
+        return rf"= 0 \text{{ up to }} {factor}" + (f"10^{{{int(power)}}}" if power else "")
 
     def __str__(self) -> str:
         return f"identity to {self.tolerance:g}"
@@ -155,6 +169,10 @@ class QuantileSlopes:
                 raise InputError(f"slopes has {slope!r} for the quantile {percent:g}, expected a finite exponent")
         pairs = tuple((float(percent), float(slopes[percent])) for percent in sorted(slopes))
         object.__setattr__(self, "slopes", pairs)
+
+    def latex(self) -> str:
+        """The prediction in LaTeX, to be set in a formula."""
+        return r",\; ".join(rf"q_{{{percent:g}\%}}\colon {slope:.4g}" for percent, slope in self.slopes)
 
     def __str__(self) -> str:
         return ", ".join(f"q{percent:g}: {slope:.4g}" for percent, slope in self.slopes)
@@ -193,6 +211,11 @@ class Tight:
                 raise InputError(f"order is {self.order!r}, expected an order such as n**-1")
             object.__setattr__(self, "order", bound.order)
 
+    def latex(self) -> str:
+        """The prediction in LaTeX, to be set in a formula."""
+        words = "uniformly tight" if self.uniform else "tight"
+        return rf"\text{{{words}}}" if self.order is None else rf"\text{{{words} at }} {self.order.latex()}"
+
     def __str__(self) -> str:
         text = "tight" if self.order is None else f"tight at {self.order}"
         return f"uniformly {text}" if self.uniform else text
@@ -217,6 +240,10 @@ class NoDefiniteBound:
     def __post_init__(self) -> None:
         _check_quantiles(self.quantiles)
 
+    def latex(self) -> str:
+        """The prediction in LaTeX, to be set in a formula."""
+        return rf"\text{{{self}}}"
+
     def __str__(self) -> str:
         return "no definite bound"
 
@@ -230,7 +257,7 @@ _EXPECTED = (
 
 
 def as_prediction(value: Any, argument: str = "predicted") -> Prediction:
-    """``value`` as a prediction: a plain order means Theta of it, a text is read as a bound.
+    """``value`` as a prediction: a plain order means Theta of it, a text is read by `parse_prediction`.
 
     >>> import randtensor as rt
     >>> as_prediction(2 * rt.Scale("n") ** -1), as_prediction("O(n^{-1/2})")
@@ -241,7 +268,9 @@ def as_prediction(value: Any, argument: str = "predicted") -> Prediction:
     if isinstance(value, Order | Scale | Term):
         return Bound("Theta", Order(value))
     if isinstance(value, str):
-        return parse_bound(value)
+        from theory_checks.prediction_text import parse_prediction
+
+        return parse_prediction(value)
     if isinstance(value, type) and issubclass(value, _KINDS):
         raise InputError(f"{argument} is the class {value.__name__}, expected an instance: {value.__name__}(...)")
     raise InputError(f"{argument} is {value!r}, expected {_EXPECTED}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from randtensor.errors import InputError
 from theory_checks.budget import ErrorBudget
+from theory_checks.rendering.records import RUN_SCHEMA, SCHEMA
 from theory_checks.results import Result, plain
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ class Report:
     created : when the run ended, in UTC.
     planned : claims that were to be checked.
     interrupted : whether the run was cut short, so that claims are missing or looked at less than planned.
+    origins : where the claims of each target came from, see `theory_checks.loading.Loaded.to_dict`.
     """
 
     targets: tuple[str, ...]
@@ -54,6 +54,7 @@ class Report:
     planned: int
     time_budget: float | None = None
     interrupted: bool = False
+    origins: tuple[dict[str, Any], ...] = ()
 
     @property
     def false_refutation(self) -> float:
@@ -73,7 +74,11 @@ class Report:
         return 0 if all(result.good for result in self.results) else 3
 
     def summary(self) -> str:
-        """One line: the number of verdicts of each kind, and the probability of a false refutation."""
+        """One line: the number of verdicts of each kind, the probability of a false refutation, the time."""
+        limit = "" if self.time_budget is None else f" of a time budget of {self.time_budget:g} s"
+        return f"{self._verdicts()}; {self.seconds:.0f} s{limit}"
+
+    def _verdicts(self) -> str:
         kinds = Counter((result.claim.expect, result.verdict) for result in self.results)
         parts = [
             f"{kinds['consistent', 'consistent']} consistent",
@@ -84,19 +89,23 @@ class Report:
         if missed := kinds["refuted", "consistent"]:
             parts.insert(3, f"{missed} not refuted although false")
         cut = f"interrupted after {len(self.results)} of {self.planned} claims: " if self.interrupted else ""
-        limit = "" if self.time_budget is None else f" of a time budget of {self.time_budget:g} s"
-        return f"{cut}{', '.join(parts)}; {self.error_budget}; seed {self.seed}; {self.seconds:.0f} s{limit}"
+        return f"{cut}{', '.join(parts)}; {self.error_budget}; seed {self.seed}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; numbers that are not finite become None."""
+        """The record of the run, ready for JSON; numbers that are not finite become None.
+
+        The same seed and versions give the same record: what differs from run to run is in `run_dict`. The fields are
+        described in ``docs/reports.md``.
+        """
         record: dict[str, Any] = plain(
             {
-                "format": 2,
+                "schema": SCHEMA,
                 "targets": self.targets,
+                "origins": self.origins,
                 "exit_status": self.exit_status,
                 "interrupted": self.interrupted,
                 "planned": self.planned,
-                "summary": self.summary(),
+                "summary": self._verdicts(),
                 "seed": self.seed,
                 "false_refutation": self.false_refutation,
                 "error_budget": self.error_budget.to_dict(),
@@ -105,45 +114,54 @@ class Report:
                 "quick": self.quick,
                 "only": self.only,
                 "inputs": None if self.inputs is None else np.asarray(self.inputs).tolist(),
-                "seconds": self.seconds,
-                "created": self.created,
                 "versions": {
                     "randtensor": package_version(),
                     "numpy": np.__version__,
                     "scipy": version("scipy"),
                     "python": platform.python_version(),
                 },
-                "platform": platform.platform(),
                 "results": [result.to_dict() for result in self.results],
             }
         )
         return record
 
-    def save(self, directory: str | os.PathLike[str]) -> Path:
-        """Write ``results.json`` into a directory, which is made if need be, and return its path.
+    def run_dict(self) -> dict[str, Any]:
+        """What differs from run to run of the same claims: when, where and how long."""
+        return {
+            "schema": RUN_SCHEMA,
+            "created": self.created,
+            "platform": platform.platform(),
+            "seconds": self.seconds,
+            "claims": {result.claim.label: result.seconds for result in self.results},
+        }
 
-        The file is complete or absent: it is written under another name and then renamed.
+    def save(self, directory: str | os.PathLike[str], *, documents: bool = False) -> Path:
+        """Write ``results.json`` and ``run.json`` into a directory, which is made if need be.
+
+        Each file is complete or absent: it is written under another name and then renamed.
+
+        Parameters
+        ----------
+        directory : where to.
+        documents : write what is rendered from the record as well: pages, tables, the appendix, and figures, see
+            `theory_checks.rendering.render`.
+
+        Returns
+        -------
+        path : of ``results.json``.
 
         Raises
         ------
-        InputError : the directory cannot be written to.
+        InputError : the directory cannot be written to, or libraries of the extra ``report`` are missing.
         """
-        folder = Path(directory)
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=folder, prefix=".results-", suffix=".json")
-            try:
-                with open(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                os.chmod(name, 0o644)  # mkstemp keeps the file private
-                os.replace(name, folder / "results.json")
-            except BaseException:
-                os.unlink(name)
-                raise
-        except OSError as error:
-            raise InputError(f"directory {folder} cannot be written to: {error.strerror or error}") from error
-        return folder / "results.json"
+        from theory_checks.rendering.documents import render, write_files
+
+        record = self.to_dict()
+        files = {name: _json(content) for name, content in (("run.json", self.run_dict()), ("results.json", record))}
+        if documents:
+            files |= render(record)
+        write_files(directory, files)
+        return Path(directory) / "results.json"
 
     def text(self, width: int = 120) -> str:
         """The table and the summary as plain text of at most ``width`` columns."""
@@ -154,10 +172,19 @@ class Report:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str:
+        from theory_checks.rendering.rows import notebook_table
+
+        return notebook_table(self.summary(), self.to_dict()["results"])
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from theory_checks.tables import render_report
 
         yield from render_report(self, options.max_width)
+
+
+def _json(record: dict[str, Any]) -> bytes:
+    return (json.dumps(record, indent=1, allow_nan=False) + "\n").encode()
 
 
 class Interrupted(KeyboardInterrupt):

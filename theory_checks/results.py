@@ -98,6 +98,11 @@ class Result:
     def __str__(self) -> str:
         return f"{self.claim.label}: {self.verdict}: {self.reason}"
 
+    def _repr_html_(self) -> str:
+        from theory_checks.rendering.rows import notebook_table
+
+        return notebook_table(str(self), [self.to_dict()])
+
     @property
     def detectable_unit(self) -> str:
         """What ``detectable`` is measured in."""
@@ -123,7 +128,7 @@ class Result:
         return sum({tuple(m.sizes.items()): m.samples for m in self.measurements}.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; numbers that are not finite become None."""
+        """Everything but the time it took, ready for JSON; numbers that are not finite become None."""
         claim = self.claim
         record: dict[str, Any] = plain(
             {
@@ -131,9 +136,12 @@ class Result:
                 "name": claim.name,
                 "statistic": claim.statistic_name,
                 "predicted": str(claim.predicted),
+                "predicted_latex": claim.prediction.latex(),
+                "predicted_exponent": claim.exponent,
                 "kind": type(claim.predicted).__name__,
                 "source": claim.source,
                 "note": claim.note,
+                "statement": claim.statement,
                 "scale": claim.axis,
                 "margin": claim.margin,
                 "log_exponent": claim.log_exponent,
@@ -151,12 +159,12 @@ class Result:
                 "contradictions": self.contradictions,
                 "smallest_detectable_deviation": self.detectable,
                 "detectable_unit": self.detectable_unit,
+                "sizes": claim.sizes,
                 "samples": self.counts,
                 "looks": self.looks,
                 "samples_required": self.samples_required,
                 "false_refutation": self.false_refutation,
                 "seed": self.seed,
-                "seconds": self.seconds,
                 "measurements": [measurement.to_dict() for measurement in self.measurements],
                 "details": self.details,
             }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from randtensor.errors import StoreError, WorkersError
+from theory_checks.terminal import console
 
 if TYPE_CHECKING:
     from estimators import Workers
 
-__all__ = ["gc", "opened_workers", "show"]
+__all__ = ["gc", "is_store", "opened_workers", "show_store"]
 
 _RETRIES = 3  # of a task whose worker is lost
 _PATIENCE = 30  # seconds, to reach a scheduler
+_MAGIC = b"SQLite format 3\0"
+_SUFFIXES = (".sqlite", ".sqlite3", ".db")
 
 
 @contextmanager
@@ -89,14 +90,19 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@click.command()
-@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.sqlite")
-def show(file: Path) -> None:
-    """Show what a run store holds, without changing it.
+def is_store(file: Path) -> bool:
+    """Whether a file is meant as a run store: by what is in it, or else by its name."""
+    try:
+        with file.open("rb") as opened:
+            found = opened.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        found = False
+    return found or file.suffix.lower() in _SUFFIXES
 
-    "now" is "yes" where this installation, on this kind of processor, would draw the same bits.
-    """
-    from rich.console import Console
+
+def show_store(file: Path) -> None:
+    """A table of what a run store holds, and whether this installation would draw the same bits."""
+    from rich.markup import escape
     from rich.table import Table
 
     from estimators import RunStore
@@ -107,11 +113,9 @@ def show(file: Path) -> None:
     for stored in contents:
         sizes = ", ".join(f"{name} = {size}" for name, size in stored.sizes.items())
         seed, size = str(stored.seed[0]), f"{stored.bytes / 1000:.0f}"
-        table.add_row(
-            _short(stored.quantity), sizes, _short(seed), str(stored.samples), size, "yes" if stored.current else "no"
-        )
-    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    Console(width=160 if piped else None, highlight=False, markup=False).print(table)
+        cells = (_short(stored.quantity), sizes, _short(seed), str(stored.samples), size)
+        table.add_row(*map(escape, cells), "yes" if stored.current else "no")
+    console().print(table)
     total, usable = sum(s.samples for s in contents), sum(s.samples for s in contents if s.current)
     click.echo(f"{total} samples in {len(contents)} streams, {usable} of them of this installation")
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -12,29 +11,94 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from theory_checks.claims import Claim
-from theory_checks.results import Result
+from theory_checks.rendering.rows import Row, predicted_text
 
 if TYPE_CHECKING:
     from theory_checks.loading import Loaded
     from theory_checks.predicting import TextPrediction
+    from theory_checks.rendering.comparing import ClaimComparison, Comparison
     from theory_checks.verification import Report
 
-__all__ = ["claims_table", "plain_text", "prediction_table", "render_report"]
+__all__ = [
+    "claims_table",
+    "comparison_tables",
+    "plain_text",
+    "prediction_table",
+    "render_details",
+    "render_record",
+    "render_report",
+]
 
 _WIDE = 140  # columns from which sizes and samples have columns of their own
 _NARROW = 72  # columns below which a table would be all hyphens
 
-_STYLES = {"consistent": "green", "refuted": "red", "inconclusive": "yellow"}
+_STYLES = {"good": "green", "bad": "red", "open": "yellow"}
 
 
 def render_report(report: Report, width: int) -> Iterator[RenderableType]:
     """The table, the summary, and the reason of every verdict that is not as expected."""
-    yield _cards(report.results) if width < _NARROW else _table(report.results, width)
-    for result in report.results:
-        if not result.good:
-            yield Text.assemble((result.claim.label, "bold"), ": ", _verdict(result), ": ", _explanation(result))
-    yield Text(report.summary())
+    yield from render_record(report.to_dict(), width, report.summary())
+
+
+def render_record(record: Mapping[str, Any], width: int, summary: str | None = None) -> Iterator[RenderableType]:
+    """The same for the record of a run, with another summary if it is given."""
+    rows = [Row.of(result) for result in record["results"]]
+    if rows:
+        yield _cards(rows) if width < _NARROW else _table(rows, width)
+    for row in rows:
+        if row.tone != "good":
+            yield Text.assemble((row.label, "bold"), ": ", _verdict(row), ": ", row.explanation)
+    yield Text(record["summary"] if summary is None else summary)
+
+
+def render_details(record: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """The reason of every verdict, and the numbers at every size."""
+    for row in map(Row.of, record["results"]):
+        yield Text.assemble("\n", (row.label, "bold"), ": ", _verdict(row), ": ", row.explanation)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in ("sizes", "statistic", "value", "error", "samples", "expected", "score"):
+            table.add_column(column, justify="left" if column in ("sizes", "statistic") else "right")
+        for measured in row.result["measurements"]:
+            sizes = ", ".join(f"{scale} = {size}" for scale, size in measured["sizes"].items())
+            numbers = [_number(measured[key]) for key in ("value", "error", "samples", "expected", "score")]
+            table.add_row(sizes, measured["statistic"], *numbers)
+        yield table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def comparison_tables(comparison: Comparison) -> Iterator[RenderableType]:
+    """Claims whose numbers or verdicts are not the same, the options that differ, and the summary."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("claim", "first", "second", "numbers equal, rounded, different", "deviation", "verdict"):
+        table.add_column(column, overflow="fold")
+    for claim in comparison.claims:
+        if claim.same_verdict and not claim.different:
+            continue
+        cells = ["missing" if row is None else row.measured for row in (claim.first, claim.second)]
+        counts = f"{claim.equal}, {claim.rounded}, {claim.different}"
+        deviation = "" if claim.deviation is None else f"{claim.deviation:+.1f} sigma"
+        table.add_row(*map(Text, (claim.label, *cells, counts, deviation)), _change(claim))
+    if table.row_count:
+        yield table
+    for name, first, second in comparison.options:
+        yield Text(f"{name}: {_short(first)} -> {_short(second)}")
+    yield Text(comparison.summary())
+
+
+def _change(claim: ClaimComparison) -> Text:
+    if claim.first is None or claim.second is None:
+        return Text("only in one run", style="red")
+    if claim.same_verdict:
+        return Text(claim.first.verdict)
+    return Text(f"{claim.first.verdict} -> {claim.second.verdict}", style="red")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def plain_text(report: Report, width: int) -> str:
@@ -52,8 +116,9 @@ def claims_table(loaded: Loaded) -> Table:
     for column in ("id", "claim", "predicted", "source"):
         table.add_column(column, overflow="fold")
     for claim in loaded.claims:
+        predicted = predicted_text(claim.statistic_name, str(claim.predicted))
         control = " (negative control)" if claim.expect == "refuted" and claim.source != "negative control" else ""
-        table.add_row(*(Text(cell) for cell in (claim.id, claim.name, _predicted(claim), claim.source + control)))
+        table.add_row(*(Text(cell) for cell in (claim.id, claim.name, predicted, claim.source + control)))
     return table
 
 
@@ -90,18 +155,18 @@ def _resolving(prediction: TextPrediction) -> str:
     return f"samples: {count} at each of the sizes {sizes} resolve {what}"
 
 
-def _table(results: Sequence[Result], width: int) -> Table:
+def _table(rows: Sequence[Row], width: int) -> Table:
     """Widths are set by hand: a column that is left to shrink takes the verdict, which comes last, with it."""
     wide = width >= _WIDE
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
     # a number and its interval stay on one line
-    numbers = max((len(_measured(result)) for result in results if "quantiles" not in result.details), default=8)
-    identified = any(result.claim.id for result in results)
+    numbers = max((len(row.measured) for row in rows if "quantiles" not in row.result["details"]), default=8)
+    identified = any(row.id for row in rows)
     widths = {
-        "id": min(max(len(result.claim.id) for result in results), 16) if identified else 0,
+        "id": min(max(len(row.id) for row in rows), 16) if identified else 0,
         "measured": max(min(numbers, 28 if wide else 24 + 2 * (width >= 80)), len("measured")),
-        "sizes": max(len(_sizes(result)) for result in results) if wide else 0,
-        "samples": max(7, *(len(_samples(result)) for result in results)) if wide else 0,
+        "sizes": max(len(row.sizes) for row in rows) if wide else 0,
+        "samples": max(7, *(len(row.samples) for row in rows)) if wide else 0,
         "detects": len("detects") if wide else 0,
         "verdict": 20 if wide else len("inconclusive"),
     }
@@ -110,36 +175,33 @@ def _table(results: Sequence[Result], width: int) -> Table:
     )
     columns.append("verdict")
     left = max(width - sum(widths.values()) - 3 * len(columns), 16)
-    longest = max(len(_predicted(result.claim)) for result in results)
+    longest = max(len(row.predicted) for row in rows)
     widths["predicted"] = min(max(longest, len("predicted")), left * 2 // 5)
     widths["claim"] = left - widths["predicted"] * wide
     for name in columns:
         table.add_column(name, overflow="fold", width=widths[name])
-    for result in results:
-        claim, predicted, measured = result.claim.name, _predicted(result.claim), _measured(result)
-        sizes, samples = _sizes(result), _samples(result)
+    for row in rows:
         if wide:
-            cells = [*map(Text, (claim, predicted, measured, sizes, samples, _detects(result)))]
+            cells = [*map(Text, (row.claim, row.predicted, row.measured, row.sizes, row.samples, row.detects))]
         else:
-            seen = f"\ndetects {_detects(result)}" if _detects(result) else ""
-            cells = [_stacked(claim, predicted), _stacked(measured, f"{sizes} x {samples}{seen}")]
-        table.add_row(*([Text(result.claim.id)] if identified else []), *cells, _verdict(result))
+            seen = f"\ndetects {row.detects}" if row.detects else ""
+            sampled = f"{row.sizes} x {row.samples}{seen}"
+            cells = [_stacked(row.claim, row.predicted), _stacked(row.measured, sampled)]
+        table.add_row(*([Text(row.id)] if identified else []), *cells, _verdict(row))
     return table
 
 
-def _cards(results: Sequence[Result]) -> Group:
+def _cards(rows: Sequence[Row]) -> Group:
     """One paragraph per claim, for terminals too narrow for a table."""
     cards: list[RenderableType] = []
-    for result in results:
-        claim = result.claim
-        heading = f"{claim.id}  {claim.name}" if claim.id else claim.name
-        cards.append(Text(heading, style="bold"))
-        cards.append(Text(f"  predicted {_predicted(claim)}"))
-        cards.append(Text(f"  measured  {_measured(result)}"))
-        cards.append(Text(f"  sizes     {_sizes(result)} x {_samples(result)}"))
-        if _detects(result):
-            cards.append(Text(f"  detects   {_detects(result)} ({result.detectable_unit})"))
-        cards.append(Text.assemble("  verdict   ", _verdict(result)))
+    for row in rows:
+        cards.append(Text(f"{row.id}  {row.claim}" if row.id else row.claim, style="bold"))
+        cards.append(Text(f"  predicted {row.predicted}"))
+        cards.append(Text(f"  measured  {row.measured}"))
+        cards.append(Text(f"  sizes     {row.sizes} x {row.samples}"))
+        if row.detects:
+            cards.append(Text(f"  detects   {row.detects} ({row.result['detectable_unit']})"))
+        cards.append(Text.assemble("  verdict   ", _verdict(row)))
     return Group(*cards, Text())
 
 
@@ -147,62 +209,5 @@ def _stacked(first: str, second: str) -> Text:
     return Text.assemble(first, "\n", (second, "dim"))
 
 
-def _predicted(claim: Claim) -> str:
-    text = str(claim.predicted)
-    return text if claim.statistic_name in ("quantiles", "largest residual") else f"{claim.statistic_name}: {text}"
-
-
-def _measured(result: Result) -> str:
-    interval = "" if result.interval is None else f" [{result.interval[0]:.3f}, {result.interval[1]:.3f}]"
-    if not result.measurements:
-        return "not sampled"
-    match result.measure:
-        case "score":
-            return f"|z| up to {abs(result.measured):.1f}, p = {result.p_value:.2g}"
-        case "residual":
-            return f"residual {result.measured:.1e}"
-        case "drift":
-            return f"drift {result.measured:.3f}{interval}"
-    if "quantiles" in result.details:
-        return ", ".join(f"q{q['quantile']:g}: {q['exponent']:.3f}" for q in result.details["quantiles"])
-    return f"{result.measured:.3f}{interval}" if result.measured > float("-inf") else "exactly zero"
-
-
-def _sizes(result: Result) -> str:
-    claim = result.claim
-    if claim.axis is None:
-        return "no scale"
-    return f"{claim.axis} {_range([sizes[claim.axis] for sizes in claim.sizes])}"
-
-
-def _samples(result: Result) -> str:
-    return _range(result.counts)
-
-
-def _detects(result: Result) -> str:
-    """The smallest detectable deviation; what does not fluctuate detects any."""
-    return f"{result.detectable:.2g}" if math.isfinite(result.detectable) else ""
-
-
-def _range(values: Sequence[int]) -> str:
-    first, last = _short(values[0]), _short(values[-1])
-    return first if first == last else f"{first}..{last}"
-
-
-def _short(value: int) -> str:
-    """Powers of two from 2^17 on as such: they are read more easily than their digits."""
-    return f"2^{value.bit_length() - 1}" if value >= 2**17 and value & (value - 1) == 0 else str(value)
-
-
-def _verdict(result: Result) -> Text:
-    if result.good:
-        return Text("refuted, as expected" if result.verdict == "refuted" else "consistent", style="green")
-    if result.verdict == "consistent":
-        return Text("consistent, expected refuted", style="red")
-    return Text(result.verdict, style=_STYLES[result.verdict])
-
-
-def _explanation(result: Result) -> str:
-    if result.samples_required is None or result.verdict != "inconclusive":
-        return result.reason
-    return f"{result.reason} ({_range(list(result.samples_required))} per size)"
+def _verdict(row: Row) -> Text:
+    return Text(row.verdict, style=_STYLES[row.tone])

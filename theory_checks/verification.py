@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from theory_checks.budget import assertions, spend
 from theory_checks.checks import check, claim_root, reduced_counts
 from theory_checks.claims import Claim, with_samples
 from theory_checks.loading import load_claims, replayed, select
+from theory_checks.rendering.records import read_json
 from theory_checks.reports import Interrupted, Report
 from theory_checks.results import Result, plain, without_samples
 from theory_checks.suites import SuiteOptions
@@ -64,7 +64,7 @@ def verify(
     false_refutation: float = 1e-4,
     time_budget: float | None = None,
     replay: Any = None,
-    progress: Callable[[RunProgress], None] | None = None,
+    progress: Callable[[RunProgress], None] | bool | None = None,
 ) -> Report:
     """Check many claims, one after the other, each in parallel over its samples.
 
@@ -85,7 +85,7 @@ def verify(
         Without it the same seed gives the same results; with it, the same seed and ``replay``.
     replay : results of an earlier run, a path of ``results.json`` or what is in it, whose samples are drawn again;
         claims that it did not sample are left out.
-    progress : called with a `RunProgress` as samples are drawn.
+    progress : called with a `RunProgress` as samples are drawn; True shows a bar in terminals and notebooks.
 
     Raises
     ------
@@ -132,7 +132,8 @@ def verify(
     names, looks = [name for name, _, _ in plan], [1] * len(claims)
     total = sum(map(assertions, everything))
     if replay is not None:
-        replay = _recorded(replay)
+        if isinstance(replay, str | os.PathLike):
+            replay = read_json(replay, f"replay {replay}")
         given = {"seed": _seed(root), "budget": float(budget), "quick": bool(quick), "inputs": plain(vectors)}
         again, counted = replayed(claims, replay)
         _check_replay(replay, {**given, "false_refutation": false_refutation}, total)
@@ -159,33 +160,48 @@ def verify(
             planned=len(claims),
             time_budget=time_budget,
             interrupted=interrupted,
+            origins=tuple(part.to_dict() for part in loaded),
         )
 
     work = [_work(claim, claim.counts) for claim in claims]
     try:
-        if time_budget is not None:
-            tell = None if progress is None else _clock(progress, names, claims, start, time_budget)
-            left = time_budget - (time.perf_counter() - start)
-            check_within(claims, left, root=root, levels=levels, finished=finished, jobs=workers.count, tell=tell)
+        with _shown(progress) as shown:
+            if time_budget is not None:
+                tell = None if shown is None else _clock(shown, names, claims, start, time_budget)
+                left = time_budget - (time.perf_counter() - start)
+                check_within(claims, left, root=root, levels=levels, finished=finished, jobs=workers.count, tell=tell)
+                return report()
+            for i, claim in enumerate(claims):
+                told = None if shown is None else _teller(shown, names[i], claim, i, work)
+                if told is not None:
+                    told(0, sum(claim.counts))
+                try:
+                    found = check(
+                        claim, rng=root, jobs=workers, progress=told, false_refutation=levels[i], looks=looks[i]
+                    )
+                except (StoreError, WorkersError):
+                    raise  # it is not the claim that cannot be checked
+                except RandtensorError as error:
+                    details = {"error": type(error).__name__}
+                    options: dict[str, Any] = {"false_refutation": levels[i], "looks": looks[i], "details": details}
+                    found = without_samples(claim, str(error), seed=claim_root(claim, root), **options)
+                finished[i] = found
             return report()
-        for i, claim in enumerate(claims):
-            told = None if progress is None else _teller(progress, names[i], claim, i, work)
-            if told is not None:
-                told(0, sum(claim.counts))
-            try:
-                found = check(claim, rng=root, jobs=workers, progress=told, false_refutation=levels[i], looks=looks[i])
-            except (StoreError, WorkersError):
-                raise  # it is not the claim that cannot be checked
-            except RandtensorError as error:
-                details = {"error": type(error).__name__}
-                options: dict[str, Any] = {"false_refutation": levels[i], "looks": looks[i], "details": details}
-                found = without_samples(claim, str(error), seed=claim_root(claim, root), **options)
-            finished[i] = found
-        return report()
     except KeyboardInterrupt:
         if not finished:
             raise
         raise Interrupted(report(interrupted=True)) from None
+
+
+def _shown(
+    progress: Callable[[RunProgress], None] | bool | None,
+) -> AbstractContextManager[Callable[[RunProgress], None] | None]:
+    """What is to be told of the progress of a run."""
+    if isinstance(progress, bool):
+        from theory_checks.terminal import progress_bar
+
+        return progress_bar() if progress else nullcontext()
+    return nullcontext(progress)
 
 
 def checked_inputs(inputs: Any) -> Any:
@@ -247,18 +263,6 @@ def _check_time(time_budget: Any, replay: Any) -> None:
         raise InputError(f"time_budget is {time_budget!r}, expected a positive number of seconds")
     if replay is not None:
         raise InputError("time_budget and replay are both given, expected at most one of them")
-
-
-def _recorded(replay: Any) -> Any:
-    """What is in the file, if it is one; other things are judged by their content."""
-    if not isinstance(replay, str | os.PathLike):
-        return replay
-    try:
-        return json.loads(Path(replay).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"replay {replay} cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"replay {replay} is not JSON, expected the results of a run") from error
 
 
 def _check_replay(record: Any, options: Mapping[str, Any], total: int) -> None:

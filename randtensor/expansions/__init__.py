@@ -4,5 +4,6 @@ The rules, with their reasons, are in ``docs/expansions.md``.
 """
 
 from randtensor.expansions._expansion import Expansion
+from randtensor.expansions._parsing import parse_expansion
 
-__all__ = ["Expansion"]
+__all__ = ["Expansion", "parse_expansion"]

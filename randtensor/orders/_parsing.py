@@ -14,23 +14,19 @@ hint.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from fractions import Fraction
-from typing import NoReturn
 
 from randtensor.errors import OrderError
 from randtensor.orders._bound import Bound, Kind
 from randtensor.orders._logarithm import log, loglog
 from randtensor.orders._order import RESERVED_NAMES, Order, Scale, sum_of_monomials
 from randtensor.orders._text import GREEK
-from randtensor.orders._tokens import Token, quoted, tokenize
+from randtensor.orders._tokens import CLOSING, DEEPEST_NESTING, Reader, Token
 
 __all__ = ["parse_bound", "parse_order"]
 
-_DEEPEST_NESTING = 40
 _STARTS = ("number", "name", "function", "(", "{")
-_CLOSING = {"(": ")", "{": "}"}
 _KINDS: dict[str, Kind] = {"O": "O", "o": "o", "Theta": "Theta", "Omega": "Omega"}
 
 
@@ -96,13 +92,9 @@ def parse_bound(text: str, scales: Iterable[Scale] | None = None) -> Bound:
     return Bound(_KINDS[name], order)
 
 
-class _Parser:
+class _Parser(Reader):
     def __init__(self, text: str, what: str, scales: Iterable[Scale] | None) -> None:
-        self.text = text
-        self.what = what
-        self.tokens = tokenize(text, what)
-        self.index = 0
-        self.depth = 0
+        super().__init__(text, what)
         self.after_bare_logarithm = False
         self.scales: dict[str, Scale] | None = None
         if scales is not None:
@@ -114,31 +106,10 @@ class _Parser:
             if len(self.scales) < len(set(given)):
                 raise OrderError(f"scales are {given!r}, expected one scale for each name")
 
-    @property
-    def next(self) -> Token:
-        return self.tokens[self.index]
-
-    def take(self) -> Token:
-        token = self.next
-        self.index += token.kind != "end"
-        return token
-
-    def expect(self, kind: str, expected: str) -> Token:
-        if self.next.kind != kind:
-            self.fail(self.next, expected)
-        return self.take()
-
-    def fail(self, found: Token, expected: str) -> NoReturn:
-        seen = found.text if found.kind == "end" else repr(found.text)
-        raise OrderError(
-            f"text {quoted(self.text)} is not {self.what}:"
-            f" expected {expected} at position {found.position}, found {seen}"
-        )
-
     def sum(self) -> Order:
         self.depth += 1
-        if self.depth > _DEEPEST_NESTING:
-            self.fail(self.next, f"at most {_DEEPEST_NESTING} nested groups")
+        if self.depth > DEEPEST_NESTING:
+            self.fail(self.next, f"at most {DEEPEST_NESTING} nested groups")
         products = [self.product()]
         while self.next.kind == "+":
             self.take()
@@ -181,7 +152,7 @@ class _Parser:
             return Order(Fraction(token.text))
         if token.kind == "name":
             return self.scale(token)
-        if token.kind in _CLOSING:
+        if token.kind in CLOSING:
             self.index -= 1
             return self.group()
         if token.text == "sqrt":
@@ -194,10 +165,10 @@ class _Parser:
 
     def group(self) -> Order:
         opening = self.take()
-        if opening.kind not in _CLOSING:
+        if opening.kind not in CLOSING:
             self.fail(opening, "'('")
         result = self.sum()
-        self.expect(_CLOSING[opening.kind], f"an operator or {_CLOSING[opening.kind]!r}")
+        self.expect(CLOSING[opening.kind], f"an operator or {CLOSING[opening.kind]!r}")
         self.after_bare_logarithm = False
         return result
 
@@ -225,10 +196,10 @@ class _Parser:
 
     def logarithm(self, token: Token) -> Order:
         self.depth += 1
-        if self.depth > _DEEPEST_NESTING:
-            self.fail(token, f"at most {_DEEPEST_NESTING} nested functions")
+        if self.depth > DEEPEST_NESTING:
+            self.fail(token, f"at most {DEEPEST_NESTING} nested functions")
         exponent = self.exponent() if self.next.kind == "^" else None
-        bare = self.next.kind not in _CLOSING
+        bare = self.next.kind not in CLOSING
         if not bare:
             argument = self.group()
         elif self.next.kind == "name":
@@ -253,10 +224,10 @@ class _Parser:
 
     def exponent(self) -> Fraction:
         self.expect("^", "'^'")
-        if self.next.kind in _CLOSING:
+        if self.next.kind in CLOSING:
             opening = self.take()
             value = self.rational()
-            self.expect(_CLOSING[opening.kind], f"{_CLOSING[opening.kind]!r} after the exponent")
+            self.expect(CLOSING[opening.kind], f"{CLOSING[opening.kind]!r} after the exponent")
             return value
         value = self.sign() * self.number()
         after = self.tokens[self.index : self.index + 2]
@@ -285,16 +256,5 @@ class _Parser:
             self.fail(self.tokens[self.index - 1], "a denominator other than 0")
         return numerator / denominator
 
-    def sign(self) -> int:
-        return -1 if self.next.kind in ("+", "-") and self.take().kind == "-" else 1
-
     def number(self) -> Fraction:
         return Fraction(self.expect("number", "a rational number as the exponent").text)
-
-    @contextmanager
-    def arithmetic(self) -> Iterator[None]:
-        """Errors of the calculus, told with the text that led to them."""
-        try:
-            yield
-        except OrderError as error:
-            raise OrderError(f"text {quoted(self.text)} is not {self.what}: {error}") from None

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, NoReturn
 
 from randtensor.errors import OrderError
 from randtensor.orders._text import GREEK
 
-__all__ = ["FUNCTIONS", "Token", "quoted", "tokenize"]
+__all__ = ["CLOSING", "DEEPEST_NESTING", "FUNCTIONS", "Reader", "Token", "quoted", "tokenize"]
+
+CLOSING = {"(": ")", "{": "}"}
+DEEPEST_NESTING = 40
 
 _LONGEST_TEXT = 1000
 
@@ -81,3 +86,46 @@ def _token(kind: str, match: re.Match[str], text: str, what: str) -> Token:
     if command and base not in FUNCTIONS | GREEK | {"Theta", "Omega"}:
         raise OrderError(f"text {quoted(text)} is not {what}: unknown command {lexeme} at position {match.start()}")
     return Token("function" if name in FUNCTIONS else "name", name, match.start(), match.end())
+
+
+class Reader:
+    """Goes through the tokens of a text, and says in errors where it is and ``what`` was to be read."""
+
+    def __init__(self, text: str, what: str) -> None:
+        self.text = text
+        self.what = what
+        self.tokens = tokenize(text, what)
+        self.index = 0
+        self.depth = 0
+
+    @property
+    def next(self) -> Token:
+        return self.tokens[self.index]
+
+    def take(self) -> Token:
+        token = self.next
+        self.index += token.kind != "end"
+        return token
+
+    def expect(self, kind: str, expected: str) -> Token:
+        if self.next.kind != kind:
+            self.fail(self.next, expected)
+        return self.take()
+
+    def fail(self, found: Token, expected: str) -> NoReturn:
+        seen = found.text if found.kind == "end" else repr(found.text)
+        raise OrderError(
+            f"text {quoted(self.text)} is not {self.what}:"
+            f" expected {expected} at position {found.position}, found {seen}"
+        )
+
+    def sign(self) -> int:
+        return -1 if self.next.kind in ("+", "-") and self.take().kind == "-" else 1
+
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """Errors of the calculus, told with the text that led to them."""
+        try:
+            yield
+        except OrderError as error:
+            raise OrderError(f"text {quoted(self.text)} is not {self.what}: {error}") from None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Literal, get_args
 
 from randtensor.errors import InputError
+from randtensor.notebook import html_table
 from randtensor.orders import Bound, Order
 
 __all__ = ["Derivation", "DerivationKind", "Step"]
@@ -81,11 +81,5 @@ class Derivation:
         return f"${self.bound.latex()}$"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in ("factor", "rule", "order", "source"))
-        rows = [
-            f"<tr><td>{escape(step.factor)}</td><td>{escape(step.rule)}</td>"
-            f"<td>${escape(step.order.latex())}$</td><td>{escape(step.source)}</td></tr>"
-            for step in self.steps
-        ]
-        caption = f"<caption>${escape(self.bound.latex())}$, {self.kind}</caption>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        rows = [(step.factor, step.rule, f"${step.order.latex()}$", step.source) for step in self.steps]
+        return html_table(f"${self.bound.latex()}$, {self.kind}", ("factor", "rule", "order", "source"), rows)

@@ -1,0 +1,371 @@
+"""The record of a run, what is rendered from it, and runs compared and made again."""
+
+from __future__ import annotations
+
+import csv
+import html.parser
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import randtensor as rt
+from theory_checks import Claim, Exact, Identity, NoDefiniteBound, QuantileSlopes, Tight, Zero, verify
+from theory_checks.cli import main
+from theory_checks.loading import load_file
+from theory_checks.rendering import SCHEMA, compare_records, read_record, render
+from theory_checks.reproducing import reproduce
+
+n = rt.Scale("n")
+SIZES = [16, 64, 256]
+SCHEMA_FILE = json.loads(files("theory_checks.rendering").joinpath("results.schema.json").read_text())
+NASTY = 'a <script>alert("x")</script> & 50 % of $x_1$, {b}~\\c | ≤ π'
+
+TOML = """
+title = "Lengths"
+[tensors]
+g = { law = "gaussian", shape = ["n"] }
+[[claim]]
+id = "L"
+name = "squared length"
+statement = 'the length obeys $\\|g\\|^2 = n + O_p(\\sqrt{n})$'
+equation = "a,a->"
+factors = ["g", "g"]
+predicted = "= n"
+n = [4, 16, 64]
+[[claim]]
+id = "R"
+name = "length"
+equation = "a->a"
+factors = ["g"]
+norm = "injective"
+predicted = "Theta(n^{1/2})"
+n = [4, 16, 64, 256]
+"""
+
+
+def claims():
+    g = rt.gaussian(n)
+    length, first = rt.norm(g), rt.einsum("a,a->", g, g)
+
+    def claim(name, quantity, predicted, **options):
+        return Claim(name, quantity, predicted=predicted, n=SIZES, samples=200, **options)
+
+    return [
+        claim("rate", length, rt.Theta(n**0.5), id="A.1", statement=r"$\|g\| = \Theta_p(\sqrt n)$ <b>", note=NASTY),
+        claim(NASTY, length, rt.Theta(n), source=NASTY),
+        claim("control", length, rt.O(1), expect="refuted"),
+        claim("exact", first, Exact(n), statistic="mean"),
+        claim("zero", rt.einsum("a,a->", g, rt.gaussian(n)), Zero()),
+        claim("identity", first - first, Identity(1e-9)),
+        claim("tight", length, Tight(n**0.5, quantiles=(50, 90))),
+        claim("slopes", length, QuantileSlopes({50: 0.5, 90: 0.5})),
+        claim("drift", length, NoDefiniteBound(quantiles=(50, 90))),
+    ]
+
+
+@pytest.fixture(scope="module")
+def record():
+    return json.loads(json.dumps(verify(claims(), rng=0, jobs=1).to_dict()))
+
+
+@pytest.fixture(scope="module")
+def rendered(record):
+    return render(record)
+
+
+def test_the_record_obeys_its_schema(record):
+    jsonschema.Draft202012Validator.check_schema(SCHEMA_FILE)
+    jsonschema.validate(record, SCHEMA_FILE)
+    assert SCHEMA_FILE["title"] == SCHEMA == record["schema"]
+    wrong = {**record, "results": [{**record["results"][0], "verdict": "maybe"}]}
+    with pytest.raises(jsonschema.ValidationError, match="maybe"):
+        jsonschema.validate(wrong, SCHEMA_FILE)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({}, "record has the schema None"),
+        ({"format": 2}, "format 2, of an older version"),
+        ({"schema": SCHEMA}, "record has no targets, origins"),
+        ([1], "record has the schema None"),
+        ("missing.json", r"missing.json cannot be read"),
+    ],
+)
+def test_what_is_no_record_is_refused(source, message):
+    with pytest.raises(rt.InputError, match=message):
+        read_record(source)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("measured", "much"), ("samples", []), ("sizes", [{}]), ("details", None), ("interval", [1])]
+)
+def test_a_damaged_entry_is_refused(record, key, value):
+    damaged = {**record, "results": [{**record["results"][0], key: value}]}
+    with pytest.raises(rt.InputError, match=r"damaged entry 'A.1' \(\w+: .*\), expected the results of a run"):
+        read_record(damaged)
+    without = {name: entry for name, entry in record["results"][0].items() if name != key}
+    with pytest.raises(rt.InputError, match=f"record has no {key}, expected"):
+        read_record({**record, "results": [without]})
+
+
+def test_the_same_run_gives_the_same_bytes(record, rendered):
+    again = verify(claims(), rng=0, jobs=2).to_dict()
+    assert json.loads(json.dumps(again)) == record
+    assert render(again, ["html"]) == {"report.html": rendered["report.html"]}
+    few = [{**run, "results": [run["results"][0], *run["results"][4:7]]} for run in (record, again)]
+    assert render(few[0], ["markdown", "csv", "junit", "latex"]) == render(
+        few[1], ["markdown", "csv", "junit", "latex"]
+    )
+
+
+def test_the_table_of_measurements_has_every_digit(record, rendered):
+    rows = list(csv.DictReader(io.StringIO(rendered["measurements.csv"].decode())))
+    measured = [m for result in record["results"] for m in result["measurements"]]
+    assert [float(row["value"]) for row in rows] == [m["value"] for m in measured]
+    assert [int(row["n"]) for row in rows] == [m["sizes"]["n"] for m in measured]
+    assert NASTY in {row["name"] for row in rows}
+
+
+def test_junit_tells_verdicts_apart(record, rendered):
+    suite = ET.fromstring(rendered["junit.xml"])[0]
+    verdicts = [result["verdict"] for result in record["results"]]
+    assert suite.get("tests") == str(len(verdicts))
+    failed = [case.get("name") for case in suite if case.find("failure") is not None]
+    assert failed[0] == f"{NASTY}: rms: Theta(n)"
+    assert suite.get("failures") == str(len(failed)) == str(sum(not r["good"] and r["verdict"] != "inconclusive"
+                                                               for r in record["results"]))  # fmt: skip
+    assert suite.get("errors") == str(verdicts.count("inconclusive"))
+
+
+class Page(html.parser.HTMLParser):
+    void = frozenset({"meta", "br", "link", "img", "hr", "input"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.stack, self.tags, self.ids, self.links = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.tags.append((tag, given))
+        self.ids += [given["id"]] if "id" in given else []
+        self.links += [given[key] for key in ("href", "src", "xlink:href") if key in given]
+        if tag not in self.void:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in self.void:
+            self.stack.pop()
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+
+def test_the_page_stands_alone_and_is_sound(record, rendered):
+    text = rendered["report.html"].decode()
+    page = Page(text)
+    assert page.stack == []
+    assert len(set(page.ids)) == len(page.ids)
+    # links lead to places in the page, and nothing is fetched or run
+    assert page.links and all(link.startswith("#") and link[1:] in page.ids for link in page.links)
+    assert not {"script", "iframe", "link", "img"} & {tag for tag, _ in page.tags}
+    assert not re.search(r"@import|url\((?!#)", text)
+    assert "<script>" not in text and "&lt;script&gt;" in text
+    tags = [tag for tag, _ in page.tags]
+    assert dict(page.tags)["html"] == {"lang": "en"} and tags.count("h1") == 1
+    # every figure is described, and no colour in one is fixed
+    drawn = [given for _, given in page.tags if given.get("role") == "img"]
+    assert len(drawn) == tags.count("svg") == len(record["results"])
+    assert all(given["aria-label"] for given in drawn)
+    assert not re.findall(r'style="[^"]*#[0-9a-f]{6}', text)
+    assert "prefers-color-scheme: dark" in text and "math" in tags
+
+
+def test_the_appendix_names_its_figures_and_escapes_words(rendered):
+    body = rendered["claims.tex"].decode()
+    figures = re.findall(r"\\includegraphics\[[^]]*\]\{([^}]*)\}", body)
+    assert sorted(f"{name}.pdf" for name in figures) == sorted(name for name in rendered if name.endswith(".pdf"))
+    assert len(figures) == 9 and all(re.fullmatch(r"figures/[A-Za-z0-9-]+", name) for name in figures)
+    assert all(rendered[f"{name}.pdf"].startswith(b"%PDF") for name in figures)
+    assert r"$\|g\| = \Theta_p(\sqrt n)$" in body and r"\input{claims}" in rendered["appendix.tex"].decode()
+    assert r"50 \% of" in body and "≤" not in body
+    depth = 0
+    for brace in re.findall(r"(?<!\\)[{}]", body):
+        depth += 1 if brace == "{" else -1
+        assert depth >= 0
+    assert depth == 0
+    for name in ("figure", "longtable"):
+        assert body.count(rf"\begin{{{name}}}") == body.count(rf"\end{{{name}}}")
+
+
+def test_markdown_shows_words_as_they_are(rendered):
+    text = rendered["report.md"].decode()
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) == 10
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 9 for row in rows)
+    assert "<script>" not in text.replace("\\<script\\>", "")
+
+
+def test_formats():
+    with pytest.raises(rt.InputError, match="formats has 'pdf', expected markdown"):
+        render({}, ["pdf"])
+
+
+class TestComparing:
+    def test_other_seeds_and_missing_claims(self, record):
+        other = json.loads(json.dumps(verify(claims()[:4], rng=1, jobs=1).to_dict()))
+        found = compare_records(record, other)
+        assert [claim.label for claim in found.claims][4:] == [r["id"] or r["name"] for r in record["results"]][4:]
+        assert all(claim.second is None for claim in found.claims[4:]) and not found.same_verdicts
+        assert ("seed", 0, 1) in found.options
+        # the probability that three such deviations exceed 6 is below 1e-8
+        assert all(abs(claim.deviation) < 6 for claim in found.claims[:3])
+        assert found.claims[0].different > 0 and found.claims[0].same_verdict
+
+    def test_rounding_is_told_from_difference(self, record):
+        changed = json.loads(json.dumps(record))
+        changed["results"][0]["measured"] *= 1 + 1e-13
+        changed["results"][0]["measurements"][0]["value"] *= 1 + 1e-6
+        found = compare_records(record, changed)
+        assert found.numbers[1:] == (1, 1) and found.same_verdicts and not found.reproduced
+        assert "1 up to rounding, and 1 differ" in found.summary()
+
+
+class TestReproducing:
+    def test_claims_in_python_need_to_be_given(self, record):
+        with pytest.raises(rt.InputError, match="expected target=: those claims, or a file of them"):
+            reproduce(record)
+        assert reproduce(record, claims(), jobs=1).comparison.numbers[1:] == (0, 0)
+
+    def test_a_spawned_seed(self):
+        claim = claims()[0]
+        report = verify(claim, rng=np.random.SeedSequence(5, spawn_key=(1, 2)), jobs=1)
+        assert reproduce(report.to_dict(), claim).comparison.reproduced
+
+    def test_from_the_command_line(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("COLUMNS", "160")
+        run = CliRunner().invoke
+        (tmp_path / "mine.toml").write_text(TOML)
+        found = run(main, ["verify", "mine.toml", "--out", "out", "--rng", "4", "--jobs", "1"])
+        assert found.exit_code == 0 and "report: report.md" in found.stdout
+        names = {path.name for path in (tmp_path / "out").iterdir()}
+        assert {"results.json", "run.json", "report.md", "measurements.csv", "junit.xml", "report.html"} <= names
+        assert {"appendix.tex", "claims.tex", "figures"} <= names
+        shown = run(main, ["show", "out/results.json", "-v"])
+        assert shown.exit_code == 0 and "R: consistent" in shown.stdout and "seed 4" in shown.stdout
+        # the file changes: the record knows what was run
+        (tmp_path / "mine.toml").write_text(TOML.replace("[4, 16, 64]", "[4, 8]"))
+        again = run(main, ["reproduce", "out/results.json", "--jobs", "1"])
+        assert again.exit_code == 0, again.output
+        assert "all verdicts agree" in again.stdout and " 0 up to rounding, and 0 differ" in again.stdout
+        assert again.stderr == "randtensor: mine.toml has changed since: its text in the record was used\n"
+        changed = (tmp_path / "out" / "results.json").read_text().replace('"value": ', '"value": 1')
+        (tmp_path / "other.json").write_text(changed)
+        differ = run(main, ["diff", "out/results.json", "other.json"])
+        assert differ.exit_code == 0 and "L " in differ.stdout
+        assert run(main, ["diff", "out/results.json", "mine.toml"]).exit_code == 2
+
+    def test_a_program_is_run_only_if_it_is_the_one_of_the_run(self, tmp_path):
+        source = (
+            "import randtensor as rt\nfrom theory_checks import Claim\nn = rt.Scale('n')\n"
+            "claims = [Claim('length', rt.norm(rt.gaussian(n)), predicted='Theta(n^{1/2})', n=[16, 64], samples=50)]\n"
+        )
+        path = tmp_path / "mine.py"
+        path.write_text(source)
+        record = verify(str(path), rng=0, jobs=1).to_dict()
+        assert record["origins"][0]["text"] is None and "import" not in json.dumps(record)
+        assert reproduce(record, jobs=1).comparison.reproduced
+        path.write_text(source + "raise SystemExit('run')\n")
+        with pytest.raises(rt.InputError, match="has changed since the run, expected it as it was"):
+            reproduce(record)
+        path.unlink()
+        with pytest.raises(rt.InputError, match="does not exist"):
+            reproduce(record)
+
+    def test_a_record_that_was_changed_is_not_reproduced(self, tmp_path):
+        report = verify(claims()[0], rng=0, jobs=1).to_dict()
+        changed = json.loads(json.dumps(report))
+        changed["results"][0]["measurements"][1]["value"] *= 1.01
+        assert not reproduce(changed, claims()[0]).comparison.reproduced
+
+
+def test_every_field_of_the_record_is_described():
+    text = (Path(__file__).parents[1] / "docs" / "reports.md").read_text(encoding="utf-8")
+    parts = [SCHEMA_FILE, *(SCHEMA_FILE["$defs"][name] for name in ("result", "measurement", "origin"))]
+    for name, field in (pair for part in parts for pair in part["properties"].items()):
+        assert f"| `{name}` | {field.get('description', '')}" in text
+
+
+def test_the_findings_are_claims_with_their_controls():
+    found = load_file(Path(__file__).parents[1] / "examples" / "findings.toml").claims
+    assert {claim.id: claim.expect for claim in found} == {
+        "third": "consistent", "third.wrong": "refuted", "skewed": "consistent", "skewed.wrong": "refuted",
+        "claw": "consistent", "claw.wrong": "refuted",
+    }  # fmt: skip
+    report = verify(list(found), only="third", rng=0, budget=0.3, jobs=1)
+    assert report.exit_status == 0  # false refutation 1e-4; the seed is fixed
+
+
+def odd_results():
+    """Claims without scale, with two, without samples or scatter, and broken ones."""
+    m, g = rt.Scale("m_long"), rt.gaussian(n)
+    fixed = rt.norm(rt.fixed([3.0, 4.0]))
+    two = rt.einsum("ab,ab->", rt.gaussian(m, n), rt.gaussian(m, n))
+    sizes = [{"m_long": 4, "n": 8}, {"m_long": 16, "n": 8}, {"m_long": 64, "n": 8}]
+
+    @rt.quantity(n, name="broken")
+    def broken(size, batch, rng):
+        raise RuntimeError("no <samples>")
+
+    @rt.quantity(n, name="zero")
+    def zero(size, batch, rng):
+        return np.zeros(batch)
+
+    return [
+        Claim("no scale", fixed, statistic="mean", predicted=Exact(5), samples=40),
+        Claim("two scales", two, predicted=rt.Theta(m**0.5), n=sizes, samples=100, scale=m),
+        Claim("broken", broken, predicted=rt.Theta(1), n=SIZES, samples=40),
+        Claim("zero", zero, predicted=rt.O(1), n=SIZES, samples=40),
+        Claim("constants", rt.norm(rt.identity(n), "frobenius"), predicted=rt.Theta(n**0.5), n=SIZES, samples=30),
+        Claim("identity", rt.norm(g), predicted=Identity(1e-9), n=SIZES, samples=30),
+        Claim("signs", rt.einsum("a,a->", g, g) * -1, statistic="mean", predicted=rt.Theta(n), n=SIZES, samples=100),
+    ]
+
+
+def test_odd_results_are_rendered():
+    report = verify(odd_results(), rng=0, jobs=1)
+    record = json.loads(json.dumps(report.to_dict()))
+    jsonschema.validate(record, SCHEMA_FILE)
+    for content in (record, {**record, "results": []}):
+        rendered = render(content)
+        assert Page(rendered["report.html"].decode()).stack == []
+        for name in ("claims.tex", "report.md", "report.html"):
+            assert not re.search(rb"\b(nan|None|undefined)\b", rendered[name].split(b"</style>")[-1])
+    assert "no &lt;samples&gt;" in render(record, ["html"])["report.html"].decode()
+    for width in (50, 100, 160):
+        assert all(len(line) <= width for line in report.text(width).splitlines())
+    assert compare_records(record, record).reproduced
+
+
+def test_without_the_libraries_the_rest_is_written(monkeypatch, tmp_path, record):
+    from theory_checks.rendering import documents
+
+    monkeypatch.setattr(documents, "find_spec", lambda name: None if name == "jinja2" else object())
+    assert documents.available_formats() == ("markdown", "csv", "junit")
+    with pytest.raises(rt.InputError, match=r"jinja2 is needed for html: pip install 'randtensor\[report\]'"):
+        render(record, ["html"])
+    (tmp_path / "results.json").write_text(json.dumps(record))
+    found = CliRunner().invoke(main, ["report", str(tmp_path / "results.json"), "--out", str(tmp_path / "out")])
+    assert found.exit_code == 0 and "need more libraries" in found.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.md", "measurements.csv", "junit.xml"}

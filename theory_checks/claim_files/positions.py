@@ -1,0 +1,130 @@
+"""Where in a TOML text its keys stand, which the parser of the standard library does not tell."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from randtensor.errors import InputError
+from theory_checks.claim_files.problems import ClaimFileError, Problem
+
+__all__ = ["Located", "Path", "parse_located"]
+
+#: keys, and numbers of the entries of arrays of tables, from the top to a value
+Path = tuple[str | int, ...]
+
+_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_LONGEST_TEXT = 1_000_000
+
+#: what can hold a line break inside a statement, and what only looks as if it could
+_LEXEME = re.compile(
+    r'''"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|\#[^\n]*|[\[\]{}]|\n''',
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Located:
+    """The values of a TOML text, and the line of every key and table by its path."""
+
+    values: dict[str, Any]
+    lines: dict[Path, int]
+
+    def line(self, path: Path) -> int:
+        """The line of a key, or of the innermost table around it that has one."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.lines:
+                return self.lines[path[:end]]
+        return 1
+
+
+def parse_located(text: str, name: str) -> Located:
+    """Values and lines of a TOML text.
+
+    Every statement of TOML ends with a line, outside of strings and brackets. So the text is cut there, and each piece
+    is parsed by itself, which tells what it sets.
+
+    Raises
+    ------
+    ClaimFileError : the text is not TOML.
+
+    Examples
+    --------
+    >>> located = parse_located("a = 1\\n[[claim]]\\nn = [\\n 2,\\n]\\nid = 'x'", "example")
+    >>> located.lines
+    {('a',): 1, ('claim', 0): 2, ('claim', 0, 'n'): 3, ('claim', 0, 'id'): 6}
+    """
+    if len(text) > _LONGEST_TEXT:
+        raise InputError(f"{name} has {len(text)} characters, expected at most {_LONGEST_TEXT}")
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = _PLACE.search(str(error))
+        last = text.count("\n") + 1
+        line = int(place[1]) if place is not None and place[1] else last
+        message = _PLACE.sub("", str(error))
+        raise ClaimFileError(name, (Problem(line, f"{message[:1].lower()}{message[1:]}, expected TOML"),)) from None
+    except RecursionError:
+        raise InputError(f"{name} is nested too deeply, expected a file of claims") from None
+    text = text.replace("\r\n", "\n")
+    lines: dict[Path, int] = {}
+    counts: dict[Path, int] = {}
+    table: Path = ()
+    for number, statement in _statements(text):
+        stripped = statement.lstrip()
+        if stripped.startswith("["):
+            table = _header(tomllib.loads(statement), stripped.startswith("[["), counts)
+            lines.setdefault(table, number)
+        else:
+            for path in _set_by(tomllib.loads(statement)):
+                lines.setdefault(table + path, number)
+    return Located(values, lines)
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Statements of a valid text with the number of their first line; comments and empty lines are left out."""
+    depth = start = 0
+    number = first = 1
+    for found in _LEXEME.finditer(text + "\n"):
+        lexeme = found.group()
+        if lexeme in ("[", "{"):
+            depth += 1
+        elif lexeme in ("]", "}"):
+            depth -= 1
+        elif lexeme != "\n":  # a string or a comment
+            number += lexeme.count("\n")
+        else:
+            number += 1
+            if depth == 0:
+                statement = text[start : found.start()]
+                if statement.strip() and not statement.lstrip().startswith("#"):
+                    yield first, statement
+                start, first = found.end(), number
+
+
+def _header(parsed: dict[str, Any], repeated: bool, counts: dict[Path, int]) -> Path:
+    """The path of a table from its header, through the last entry of every array of tables on the way."""
+    path: Path = ()
+    value: Any = parsed
+    while isinstance(value, dict) and value:
+        ((key, value),) = value.items()
+        path += (key,)
+        last = isinstance(value, list) or not value
+        if last and repeated:
+            counts[path] = counts.get(path, 0) + 1
+        if path in counts:
+            path += (counts[path] - 1,)
+        if isinstance(value, list):
+            value = value[0]
+    return path
+
+
+def _set_by(parsed: dict[str, Any]) -> Iterator[Path]:
+    for key, value in parsed.items():
+        yield (key,)
+        if isinstance(value, dict):
+            for path in _set_by(value):
+                yield (key, *path)

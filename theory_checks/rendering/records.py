@@ -1,0 +1,92 @@
+"""The record of a run, as it is kept in ``results.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from randtensor.errors import InputError
+from theory_checks.rendering.rows import Row
+
+__all__ = ["RUN_SCHEMA", "SCHEMA", "read_json", "read_record"]
+
+#: of ``results.json``: the number grows when a field changes its meaning or goes, not when one is added
+SCHEMA = "randtensor/results/3"
+#: of ``run.json``, which has what differs from one run to the next of the same claims: the time
+RUN_SCHEMA = "randtensor/run/1"
+
+_NEEDED = (
+    "targets",
+    "origins",
+    "seed",
+    "budget",
+    "quick",
+    "only",
+    "interrupted",
+    "error_budget",
+    "versions",
+    "summary",
+    "results",
+)
+_NEEDED_OF_RESULTS = (
+    "id", "name", "statistic", "predicted", "kind", "expect", "verdict", "good", "reason", "measure", "measured",
+    "error", "interval", "refutation_interval", "p_value", "contradictions", "smallest_detectable_deviation", "scale",
+    "samples", "samples_required", "sizes", "measurements", "details", "source", "note", "log_exponent",
+)  # fmt: skip
+
+
+def read_json(source: str | os.PathLike[str], what: str) -> Any:
+    """What is in a file, which is called ``what`` in errors.
+
+    Raises
+    ------
+    InputError : it cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(Path(source).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{what} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{what} is not JSON, expected the results of a run") from error
+
+
+def read_record(source: Any) -> dict[str, Any]:
+    """The record of a run.
+
+    Parameters
+    ----------
+    source : path of a ``results.json``, or what is in it.
+
+    Raises
+    ------
+    InputError : a file that cannot be read, or something else than the record of a run.
+    """
+    what = "record"
+    if isinstance(source, str | os.PathLike):
+        what = str(source)
+        source = read_json(source, what)
+    found = source.get("schema") if isinstance(source, Mapping) else None
+    if found != SCHEMA:
+        older = isinstance(source, Mapping) and "format" in source
+        given = f"format {source['format']!r}, of an older version" if older else f"the schema {found!r}"
+        raise InputError(f"{what} has {given}, expected {SCHEMA!r}, the results of a run")
+    results = source.get("results")
+    missing = [name for name in _NEEDED if name not in source]
+    entries = results if isinstance(results, list) else []
+    if not all(isinstance(entry, Mapping) for entry in entries):
+        raise InputError(f"{what} has results that are no tables, expected the results of a run")
+    missing += [name for name in _NEEDED_OF_RESULTS if any(name not in entry for entry in entries)]
+    if missing or not isinstance(results, list):
+        raise InputError(f"{what} has no {', '.join(missing) or 'results'}, expected the results of a run")
+    for entry in entries:
+        try:
+            Row.of(entry)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            label = entry["id"] or entry["name"]
+            raise InputError(
+                f"{what} has a damaged entry {label!r} ({type(error).__name__}: {error}), expected the results of a run"
+            ) from None
+    return dict(source)

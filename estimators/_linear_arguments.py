@@ -15,14 +15,14 @@ __all__ = ["check_steps", "check_times", "finite_numbers", "masks_by_step"]
 Array = NDArray[np.float64]
 
 
-def finite_numbers(name: str, value: Any) -> Array:
-    """An array of finite numbers.
+def finite_numbers(name: str, value: Any, *, single: bool = False) -> Array:
+    """An array of finite numbers; with ``single``, those of float32 stay so.
 
     Raises
     ------
     InputError : anything else.
     """
-    array = _numbers(name, value)
+    array = _numbers(name, value, single)
     if not np.isfinite(array).all():
         raise InputError(f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected none")
     return array
@@ -80,8 +80,9 @@ def masks_by_step(masks: Any, trained: int, steps: int) -> Callable[[int], Array
     return row
 
 
-def _numbers(name: str, value: Any) -> Array:
+def _numbers(name: str, value: Any, single: bool = False) -> Array:
+    kept = single and getattr(value, "dtype", None) == np.float32
     try:
-        return np.array(value, dtype=float)
+        return np.array(value, dtype=np.float32 if kept else float)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} is {value!r}, expected numbers") from error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from randtensor.errors import InputError
+from randtensor.arguments import finite_array
 from randtensor.quantity import Draw, Sizes, usual_block_length
 
 if TYPE_CHECKING:
@@ -139,21 +139,12 @@ class ParametricFunction(ABC):
 
 
 def check_input(x: Any, name: str = "x") -> Array:
-    """An argument, by its name, as an array of finite numbers.
+    """An argument, by its name, as an array of finite numbers of its own, which cannot be written to.
 
     Raises
     ------
     InputError : anything else.
     """
-    if x is None:
-        raise InputError(f"{name} is None, expected an array of numbers")
-    try:
-        array = np.array(x, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is {x!r}, expected an array of numbers") from error
-    if not np.isfinite(array).all():
-        raise InputError(
-            f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected finite numbers"
-        )
+    array = np.array(finite_array(name, x))
     array.setflags(write=False)
     return array

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from randtensor.errors import InputError, ShapeError
+from estimators._linear_arguments import finite_numbers
+from randtensor.errors import ShapeError
 
 __all__ = ["check_inputs", "check_targets"]
 
@@ -23,7 +24,7 @@ def check_inputs(X: Any, dimension: int | None = None, name: str = "X") -> Array
     >>> check_inputs([[1, 2]]).dtype
     dtype('float64')
     """
-    array = _numbers(name, X)
+    array = finite_numbers(name, X, single=True)
     if array.ndim != 2 or not array.size or dimension not in (None, array.shape[1]):
         raise ShapeError(f"{name} has shape {array.shape}, expected (N, {dimension or 'inputs'}): one input per row")
     return array
@@ -39,18 +40,7 @@ def check_targets(y: Any, count: int, name: str = "y") -> Array:
     >>> check_targets([1, 2], 2)
     array([1., 2.])
     """
-    array = _numbers(name, y)
+    array = finite_numbers(name, y, single=True)
     if array.shape != (count,):
         raise ShapeError(f"{name} has shape {array.shape}, expected ({count},): one number per input")
-    return array
-
-
-def _numbers(name: str, value: Any) -> Array:
-    try:
-        array = np.asarray(value)
-        array = array if array.dtype.char in "fd" else array.astype(float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is {value!r}, expected an array of numbers") from error
-    if not np.isfinite(array).all():
-        raise InputError(f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected none")
     return array

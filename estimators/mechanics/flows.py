@@ -13,6 +13,7 @@ import numpy as np
 
 from estimators.mechanics.laws import Hyperparameters, check_learning_rate
 from estimators.mechanics.objectives import Objective
+from estimators.sampling import positive_integer
 from randtensor.errors import InputError
 
 __all__ = [
@@ -138,10 +139,9 @@ def runge_kutta(field: VectorField, start: Array, time: float, steps: int) -> Ar
     >>> bool(1e-7 < abs(end[0] - np.exp(-1)) < 1e-6)
     True
     """
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-        raise InputError(f"steps is {steps!r}, expected a positive integer")
-    state, h = np.array(start, dtype=float), time / steps
-    for k in range(int(steps)):
+    count = positive_integer("steps", steps)
+    state, h = np.array(start, dtype=float), time / count
+    for k in range(count):
         t = k * h
         first = field(t, state)
         second = field(t + h / 2, state + h / 2 * first)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from randtensor.arguments import finite_array
 from randtensor.errors import InputError, ShapeError
 
 __all__ = ["Loss", "loss_function"]
@@ -112,14 +113,7 @@ def loss_function(choice: Any, targets: Any, outputs: int | None, count: int) ->
 def _targets(loss: Loss, targets: Any, outputs: int | None, count: int) -> Array:
     if targets is None:
         raise InputError("y is None, expected one target per input")
-    try:
-        array = np.array(targets, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"y is {targets!r}, expected an array of numbers") from error
-    if not np.isfinite(array).all():
-        raise InputError(
-            f"y has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected finite numbers"
-        )
+    array = np.array(finite_array("y", targets))
     if loss is _NAMED["cross-entropy"] and outputs is not None and array.ndim == 1 and len(array) == count:
         classes = array.astype(int)
         if (classes != array).any() or (classes < 0).any() or (classes >= outputs).any():

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randtensor.arguments import finite_array
 from randtensor.errors import InputError, ShapeError
 from randtensor.mean_field.averages import sphere_coordinate
-from randtensor.mean_field.checks import check_count, check_numbers, check_subspace
+from randtensor.mean_field.checks import check_count, check_subspace
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.targets import SubspaceNorm
 
@@ -111,7 +112,7 @@ class AngleRisk:
         InputError : an angle outside [0, pi/2], a mass that is not positive, a sign that is none.
         ShapeError : shapes that do not fit.
         """
-        theta, mass, sign = (check_numbers(name, v) for name, v in
+        theta, mass, sign = (finite_array(name, v) for name, v in
                              (("angles", angles), ("masses", masses), ("signs", signs)))  # fmt: skip
         if (theta < 0).any() or (theta > np.pi / 2).any():
             raise InputError(f"angles has entries from {theta.min():.3g} to {theta.max():.3g}, expected 0 to pi/2")
@@ -143,7 +144,7 @@ class AngleRisk:
         """
         if neurons.a.ndim != 1 or neurons.dimension != 2:
             raise ShapeError(f"neurons have shape {neurons.b.shape}, expected (m, 2): one network in two coordinates")
-        phi = check_numbers("angles", angles)
+        phi = finite_array("angles", angles)
         # b . x = sum of |b_i| |x_i| r_i over the two blocks
         sides = neurons.b.T[:, :, None] * np.stack([np.cos(phi), np.sin(phi)])[:, None, :]
         blocks = (self.subspace, self.inputs - self.subspace)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randtensor.arguments import finite_array
 from randtensor.errors import InputError, ShapeError
 
 __all__ = [
@@ -14,31 +15,12 @@ __all__ = [
     "check_covariance",
     "check_dimension",
     "check_inputs",
-    "check_numbers",
     "check_positive",
     "check_subspace",
     "check_times",
 ]
 
 Array = NDArray[np.float64]
-
-
-def check_numbers(name: str, values: Any) -> Array:
-    """``values`` as an array of finite numbers.
-
-    Raises
-    ------
-    InputError : anything else.
-    """
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is {values!r}, expected an array of numbers") from error
-    if not np.isfinite(array).all():
-        raise InputError(
-            f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected numbers"
-        )
-    return array
 
 
 def check_count(name: str, value: Any) -> None:
@@ -74,7 +56,7 @@ def check_times(name: str, values: Any) -> Array:
     ------
     InputError : anything else.
     """
-    times = check_numbers(name, values if np.ndim(values) or not hasattr(values, "__iter__") else list(values))
+    times = finite_array(name, values if np.ndim(values) or not hasattr(values, "__iter__") else list(values))
     if times.ndim != 1 or not len(times) or times[0] < 0 or (np.diff(times) < 0).any():
         raise InputError(f"{name} is {times.tolist()!r}, expected numbers from 0 on that ascend")
     return times
@@ -88,7 +70,7 @@ def check_inputs(X: Any, dimension: int) -> Array:
     ShapeError : another shape.
     InputError : entries that are not finite numbers.
     """
-    inputs = check_numbers("X", X)
+    inputs = finite_array("X", X)
     if inputs.ndim != 2 or inputs.shape[1] != dimension:
         raise ShapeError(f"X has shape {inputs.shape}, expected (inputs, {dimension})")
     return inputs
@@ -129,7 +111,7 @@ def check_covariance(covariance: Any, dimension: int) -> tuple[Array, Array, Arr
     ShapeError : another shape than (d, d).
     InputError : a matrix that is not symmetric and positive definite.
     """
-    matrix = check_numbers("covariance", covariance)
+    matrix = finite_array("covariance", covariance)
     if matrix.shape != (dimension, dimension):
         raise ShapeError(f"covariance has shape {matrix.shape}, expected {(dimension, dimension)}")
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)

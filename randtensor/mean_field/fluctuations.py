@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randtensor.arguments import finite_array
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.checks import check_numbers
 from randtensor.mean_field.dynamics import GradientFlow
 from randtensor.mean_field.neurons import Neurons
 
@@ -87,14 +87,14 @@ def limiting_deviation(psi: Any, weights: Any, order: int = 1) -> Array:
     >>> limiting_deviation([0.0, 2.0], [0.5, 0.5]).tolist()
     1.0
     """
-    values = check_numbers("psi", psi)
+    values = finite_array("psi", psi)
     p = _probabilities(weights, values.shape[-1])
     centred = values - (values @ p)[..., None]
     return np.asarray(np.sqrt(order * (centred**2 @ p)))
 
 
 def _probabilities(weights: Any, count: int) -> Array:
-    p = check_numbers("weights", weights)
+    p = finite_array("weights", weights)
     if p.shape != (count,):
         raise ShapeError(f"weights has shape {p.shape}, expected ({count},)")
     if (p <= 0).any() or abs(p.sum() - 1) > 1e-9:

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randtensor.arguments import finite_array
 from randtensor.errors import InputError, ShapeError
 from randtensor.mean_field.checks import (
     check_count,
     check_covariance,
     check_dimension,
-    check_numbers,
     check_positive,
     check_times,
 )
@@ -85,7 +85,7 @@ class LinearPredictorRisk:
     """
 
     def __init__(self, covariance: Any, optimum: Any) -> None:
-        self.optimum = check_numbers("optimum", optimum)
+        self.optimum = finite_array("optimum", optimum)
         if self.optimum.ndim != 1:
             raise ShapeError(f"optimum has shape {self.optimum.shape}, expected (d,)")
         self.covariance, self.spectrum, _ = check_covariance(covariance, len(self.optimum))
@@ -118,7 +118,7 @@ class LinearPredictorRisk:
 
     def excess(self, w: Any) -> Array:
         """Q(w) - Q(w*) = (w - w*)^T C (w - w*)/2 of predictors of shape (..., d)."""
-        predictors = check_numbers("w", w)
+        predictors = finite_array("w", w)
         if predictors.shape[-1:] != self.optimum.shape:
             raise ShapeError(f"w has shape {predictors.shape}, expected (..., {self.dimension})")
         gap = predictors - self.optimum
@@ -152,7 +152,7 @@ class LinearPredictorRisk:
 
         ends = check_times("times", times)
         d = self.dimension
-        start = np.diag([1.0, *[1 / d] * d]) if moments is None else check_numbers("moments", moments)
+        start = np.diag([1.0, *[1 / d] * d]) if moments is None else finite_array("moments", moments)
         if start.shape[-2:] != (1 + d, 1 + d):
             raise ShapeError(f"moments has shape {start.shape}, expected (..., {1 + d}, {1 + d})")
         if np.abs(start - start.swapaxes(-1, -2)).max() > 1e-9 * np.abs(start).max():
@@ -256,7 +256,7 @@ class IsotropicPredictor:
 
 def _elapsed(times: Any) -> Array:
     """Times from the start, in any shape."""
-    elapsed = check_numbers("times", times)
+    elapsed = finite_array("times", times)
     if (elapsed < 0).any():
         raise InputError(f"times has the entry {elapsed.min():g}, expected numbers from 0 on")
     return elapsed

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randtensor.arguments import finite_array
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.checks import check_inputs, check_numbers, check_subspace
+from randtensor.mean_field.checks import check_inputs, check_subspace
 
 __all__ = ["Neurons", "SphericalMeasure"]
 
@@ -45,7 +46,7 @@ class Neurons:
     b: Array
 
     def __post_init__(self) -> None:
-        a, b = check_numbers("a", self.a), check_numbers("b", self.b)
+        a, b = finite_array("a", self.a), finite_array("b", self.b)
         if a.ndim < 1 or b.shape[:-1] != a.shape or 0 in b.shape:
             raise ShapeError(f"a and b have shapes {a.shape} and {b.shape}, expected (..., m) and (..., m, d)")
         object.__setattr__(self, "a", a)
@@ -180,7 +181,7 @@ class SphericalMeasure:
 
     def __post_init__(self) -> None:
         arrays = directions, masses, signs = [
-            check_numbers(name, getattr(self, name)) for name in ("directions", "masses", "signs")
+            finite_array(name, getattr(self, name)) for name in ("directions", "masses", "signs")
         ]
         if directions.ndim != 2 or masses.shape != directions.shape[:1] or signs.shape != masses.shape:
             raise ShapeError(

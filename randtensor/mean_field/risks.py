@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from randtensor.arguments import finite_array
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.checks import check_dimension, check_numbers
+from randtensor.mean_field.checks import check_dimension
 from randtensor.mean_field.neurons import Neurons, SphericalMeasure
 from randtensor.mean_field.symmetry import SymmetryGroup
 
@@ -111,7 +112,7 @@ class EmpiricalRisk:
     """
 
     def __init__(self, X: Any, y: Any, *, symmetry: SymmetryGroup | None = None) -> None:
-        self.inputs, self.targets = check_numbers("X", X), check_numbers("y", y)
+        self.inputs, self.targets = finite_array("X", X), finite_array("y", y)
         if self.inputs.ndim != 2 or not self.inputs.size:
             raise ShapeError(f"X has shape {self.inputs.shape}, expected (inputs, dimension)")
         if self.targets.shape != self.inputs.shape[:1]:

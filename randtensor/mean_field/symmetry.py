@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randtensor.arguments import finite_array
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.checks import check_count, check_inputs, check_numbers
+from randtensor.mean_field.checks import check_count, check_inputs
 from randtensor.mean_field.neurons import Neurons
 
 __all__ = ["SymmetryGroup"]
@@ -155,7 +156,7 @@ class SymmetryGroup:
 
     def orbit_targets(self, y: Any) -> Array:
         """The targets at `orbit`, from those at the rows it is made of."""
-        return np.asarray(np.outer(self.signs, check_numbers("y", y)).ravel())
+        return np.asarray(np.outer(self.signs, finite_array("y", y)).ravel())
 
     def closure(self, neurons: Neurons) -> Neurons:
         """Networks of ``order`` times the width, made of the orbits of the given neurons."""
@@ -178,7 +179,7 @@ class SymmetryGroup:
         """The first element and row whose image is not in the data, and what is wrong with it; None if closed."""
         from scipy.spatial import cKDTree
 
-        inputs, targets = self._inputs(X), check_numbers("y", y)
+        inputs, targets = self._inputs(X), finite_array("y", y)
         if targets.shape != inputs.shape[:1]:
             raise ShapeError(f"y has shape {targets.shape}, expected {inputs.shape[:1]}: one target per input")
         near = _TOLERANCE * max(1.0, float(np.abs(inputs).max()))
@@ -206,7 +207,7 @@ class SymmetryGroup:
 
 
 def _elements(matrices: Any, signs: Any) -> tuple[Array, Array]:
-    array = check_numbers("matrices", matrices)
+    array = finite_array("matrices", matrices)
     if array.ndim != 3 or array.shape[1] != array.shape[2] or not array.size:
         raise ShapeError(f"matrices has shape {array.shape}, expected (order, d, d)")
     gaps = np.abs(array @ array.swapaxes(1, 2) - np.eye(array.shape[1])).max(axis=(1, 2))
@@ -216,7 +217,7 @@ def _elements(matrices: Any, signs: Any) -> tuple[Array, Array]:
             f"matrices[{worst}] is not orthogonal: an entry of T T^t differs from the identity by {gaps[worst]:.3g}, "
             "expected orthogonal matrices"
         )
-    given = np.ones(len(array)) if signs is None else check_numbers("signs", signs)
+    given = np.ones(len(array)) if signs is None else finite_array("signs", signs)
     if given.shape != (len(array),) or not np.isin(given, (-1.0, 1.0)).all():
         raise InputError(f"signs is {given.tolist()!r}, expected {len(array)} entries 1 or -1, one per matrix")
     return _polished(array), given

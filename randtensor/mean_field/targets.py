@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from randtensor.arguments import finite_array
 from randtensor.errors import InputError, ShapeError
 from randtensor.mean_field.averages import BlockAverages, check_multiplicities, sphere_coordinate
-from randtensor.mean_field.checks import check_inputs, check_numbers, check_subspace
+from randtensor.mean_field.checks import check_inputs, check_subspace
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.risks import digest
 
@@ -110,11 +111,11 @@ class OddTarget:
     """
 
     def __init__(self, linear: Any, power: float | None = None) -> None:
-        self.linear = check_numbers("linear", linear)
+        self.linear = finite_array("linear", linear)
         if self.linear.ndim != 1 or not len(self.linear):
             raise ShapeError(f"linear has shape {self.linear.shape}, expected (d,)")
         least = float(self.linear @ self.linear)
-        self.power = least if power is None else float(check_numbers("power", power))
+        self.power = least if power is None else float(finite_array("power", power))
         if self.power < least * (1 - 1e-12):
             raise InputError(f"power is {power!r}, expected at least {least:g}, that of the linear part")
 

@@ -7,6 +7,7 @@ by `randtensor.strategies`, which is not complete then.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,14 @@ def _show_gaussian(tensor: tensors.Gaussian, printer: RepresentationPrinter, cyc
     printer.text(")")
 
 
+def _show_wishart(tensor: tensors.Wishart, printer: RepresentationPrinter, cycle: bool) -> None:
+    # the only shape here whose dimensions may have a number in front: "2 n" is typed 2*n
+    typed = [re.sub(r"(?<=[\w)]) (?=\w)", "*", str(size)).replace("^", "**") for size in tensor.factor.dimensions]
+    if tensor.is_complex:
+        typed.append("field='complex'")
+    printer.text(f"wishart({', '.join(typed)})")
+
+
 def _show_derivative(tensor: rt.DerivativeTensor, printer: RepresentationPrinter, cycle: bool) -> None:
     printer.pretty(tensor.function)
     printer.text(".derivative(" if tensor.derivative_order else "(")
@@ -125,4 +134,5 @@ _PRINTERS: dict[type, Callable[[Any, RepresentationPrinter, bool], None]] = {
     rt.DerivativeTensor: _show_derivative,
     tensors.Fixed: _show_fixed,
     tensors.Gaussian: _show_gaussian,
+    tensors.Wishart: _show_wishart,
 }

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import HealthCheck, Phase, example, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import pretty
 
@@ -44,6 +44,8 @@ def shown_by_a_failure(strategy):
             rt.gaussian(2, covariance=[[[2.0, 1.0], [1.0, 2.0]]]),
             "gaussian(2, covariance=[[[2.0, 1.0], [1.0, 2.0]]])",
         ),
+        (rt.wishart(n, 2 * n), "wishart(n, 2*n)"),
+        (rt.wishart(2, n**2, field="complex"), "wishart(2, n**2, field='complex')"),
         (rt.networks.mlp(2, n, 1)([1.0, 0.5]), "([1.0, 0.5])"),
         (rt.networks.mlp(2, n, 1).derivative([1.0, 0.5], 2), ".derivative([1.0, 0.5], 2)"),
     ],
@@ -71,6 +73,7 @@ def test_failures_show_what_to_type(strategy, text):
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(strategies.random_tensors(families=["fixed", "sphere", "wishart"], dimensions=[n, 2, 3]))
+@example(rt.wishart(n, 2 * n))
 def test_what_is_shown_can_be_typed(tensor):
     again = eval(pretty(tensor), NAMES)
     assert repr(again) == repr(tensor) and again.scale_names == tensor.scale_names

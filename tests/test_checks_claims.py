@@ -37,7 +37,7 @@ BAD = [
     ({"predicted": None}, "claim 'the rate': it has no prediction, expected predicted=rt.Theta(...)"),
     ({"predicted": 7}, "predicted is 7, expected a bound such as rt.Theta(n**-1)"),
     ({"predicted": Zero}, "predicted is the class Zero, expected an instance: Zero(...)"),
-    ({"predicted": "n^2"}, "expected O, o, Theta or Omega"),
+    ({"predicted": "n^2"}, "expected 'Theta(n^-1)' (or O, o, Omega), '= 3 n^4'"),
     ({"predicted": rt.Theta(m**-1)}, "in the scale 'm', on which the quantity does not depend, expected an order in n"),
     ({"predicted": rt.O(0)}, "expected a non-zero order: use Zero() or Identity()"),
     ({"predicted": rt.Theta(n * rt.loglog(n))}, "expected no iterated logarithm"),

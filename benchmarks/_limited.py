@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from benchmarks._measure import ROOT
+from benchmarks._measure import ROOT, module_of
 
 __all__ = ["memory_limit", "stream"]
 
@@ -57,7 +57,7 @@ def stream(
     python : the interpreter.
     """
     limit = memory_limit() if bytes_at_most is None else bytes_at_most
-    task = json.dumps([function.__module__, function.__qualname__, dict(arguments)])
+    task = json.dumps([module_of(function), function.__qualname__, dict(arguments)])
     found: list[Any] = []
     reason = ""
     with tempfile.TemporaryFile("w+") as errors:

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from benchmarks._measure import ROOT, in_subprocess, machine
 
-__all__ = ["FILE", "KERNELS", "Ratio", "Record", "append", "grown", "measure", "read"]
+__all__ = ["FILE", "Ratio", "Record", "append", "grown", "measure", "read"]
 
 FILE = ROOT / "benchmarks" / "history.jsonl"
 
@@ -117,10 +117,6 @@ def _kernels() -> dict[str, tuple[Callable[[int], Any], Callable[[int], Any]]]:
         "32 orders sorted out": (lambda seed: [rt.compare(a, b) for a in orders for b in orders], interpreter),
         "fit of a rate": (lambda seed: estimators.fit_rate(sizes, values, [0.01 * v for v in values]), interpreter),
     }
-
-
-#: Names, in the order of the table.
-KERNELS = tuple(_kernels())
 
 
 def ratios(rounds: int) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Run the benchmarks and rewrite the tables of ``docs/benchmarks.md``.
 
 python -m benchmarks                        all of them, about a quarter of an hour on two cores
-python -m benchmarks against-all            everything else that one could use, about six minutes
+python -m benchmarks against-all            everything else that one could use, about seven minutes
 python -m benchmarks width floor --dry-run  two of them, only shown
 """
 

@@ -76,9 +76,9 @@ def stream(
                 except queue.Empty:
                     now = time.monotonic()
                     if now - begin > seconds:
-                        reason = f"over {seconds:.0f} s in all"
+                        reason = f"over {seconds:g} s in all"
                     elif now - last > patience:
-                        reason = f"over {patience:.0f} s"
+                        reason = f"over {patience:g} s"
                     elif _resident(process.pid) > limit:
                         reason = f"over {limit / 2**30:.1f} GiB"
                     if reason:

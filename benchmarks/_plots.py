@@ -69,6 +69,7 @@ def _against_width(axes: Any, races: Any, key: str) -> None:
             axes.plot([row["width"] for row in rows], values, label=contender.name, **_line(contender.key))
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    axes.set_xticks([row["width"] for row in races.get(LIBRARY.key, {"rows": []})["rows"]])
     axes.set_xlabel("width $n$ of both hidden layers")
     axes.set_ylabel("peak memory in MiB" if key == "memory" else "seconds per sample")
     axes.set_title("Third derivative of a tanh network along its gradient", fontsize=10)
@@ -83,6 +84,8 @@ def _exponents(axes: Any, races: Any, far: Any) -> None:
     if high > low > 0:
         seconds = np.array(axes.get_xlim())
         axes.plot(seconds, high * (seconds / seconds[0]) ** -0.5, "-", lw=0.8, color="#bbbbbb", zorder=0)
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:.3g}")
     axes.set_xlabel("seconds")
     axes.set_ylabel("standard error of the fitted exponent")
     axes.set_title("Accuracy for time; the grey line has slope -1/2", fontsize=10)

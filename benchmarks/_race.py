@@ -42,7 +42,7 @@ def widths(key: str, quantity: str, sizes: Sequence[int], seconds: float, longes
             yield {"width": n, "stopped": f"needs {size(least)}"}
             break
         if _predicted(taken, n) > longest:
-            yield {"width": n, "stopped": f"over {longest:.0f} s a sample"}
+            yield {"width": n, "stopped": f"a sample over {longest:g} s"}
             break
         _reset_peak()
         count, begin = engine.count(n), time.perf_counter()
@@ -117,7 +117,8 @@ def exponent(key: str, sizes: Sequence[int], seconds: float) -> Iterator[dict[st
         start = time.perf_counter()
         engine.sample(n, engine.count(n), 1)
         times.append((time.perf_counter() - start) / engine.count(n))
-    shares = np.abs(slope_of(sizes)) * np.sqrt(times)
+    pull = np.abs(slope_of(sizes))
+    shares = np.maximum(pull, 0.1 * pull.max()) * np.sqrt(times)  # the middle of an odd number of widths has no pull
     spent, samples = np.zeros(len(sizes)), [np.zeros(0) for _ in sizes]
     checkpoints, seed, begin = [seconds * 2.0**-k for k in range(5, -1, -1)], 2, time.perf_counter()
     while checkpoints:

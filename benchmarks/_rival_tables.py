@@ -148,7 +148,7 @@ def exponents_section(races: Mapping[str, Any], far: Any, shared: Sequence[int],
                 f"{last['elapsed']:.1f} s",
                 f"{last['exponent']:.4f} +- {last['error']:.4f}",
                 duration(last["elapsed"] * (last["error"] / 0.01) ** 2),
-                f"{_cost(last) / _cost(mine[-1]):.1f}" if mine else "-",
+                f"{_cost(last) / _cost(mine[-1]):.2g}" if mine else "-",
             )
         )
     return Section(

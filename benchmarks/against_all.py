@@ -25,10 +25,10 @@ __all__ = ["RESULTS", "exponent_race", "measure", "width_race"]
 RESULTS = ROOT / "benchmarks" / "results" / "against_all.json"
 
 #: Of the quantity that is drawn, and of the other three.
-WIDTHS, FEWER_WIDTHS = tuple(2**k for k in range(6, 21, 2)), (2**8, 2**10, 2**12, 2**16, 2**20)
+WIDTHS, FEWER_WIDTHS = tuple(2**k for k in range(6, 21, 2)), (2**8, 2**12, 2**14, 2**16, 2**20)
 
 #: Widths at which everybody looks for the exponent, and those that only the library reaches.
-SHARED, FAR = (64, 256, 1024), (2**10, 2**13, 2**16)
+SHARED, FAR = (2**7, 2**8, 2**9, 2**10), (2**10, 2**12, 2**14, 2**16)
 
 #: Seconds for an exponent.
 BUDGET = 5.0
@@ -83,7 +83,7 @@ def measure(report: Callable[[str], None] = lambda text: None) -> tuple[Section,
     found: dict[str, Any] = {"machine": machine(), "widths": {q: {} for q in QUANTITIES}, "exponents": {}, "far": {}}
     for quantity in QUANTITIES:
         main = quantity == "third"
-        sizes, seconds, longest = (WIDTHS, 0.5, 6.0) if main else (FEWER_WIDTHS, 0.3, 1.5)
+        sizes, seconds, longest = (WIDTHS, 0.5, 3.0) if main else (FEWER_WIDTHS, 0.3, 1.5)
         for contender in CONTENDERS:
             if quantity in contender.quantities:
                 report(f"{contender.name}: {QUANTITIES[quantity]}")

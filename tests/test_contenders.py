@@ -16,6 +16,7 @@ from limited_cases import broken, greedy, slow
 import benchmarks._plots
 from benchmarks import _race, history
 from benchmarks._limited import stream
+from benchmarks._section import DOCUMENT, Section, write
 from benchmarks._subject import Weights
 from benchmarks.against_all import sections
 from benchmarks.contenders import CONTENDERS, LIBRARY, QUANTITIES, Contender, contender
@@ -142,8 +143,23 @@ def test_the_tables_say_why_something_is_missing():
     ratios = {target.text: (target.measured, target.met) for target in time.targets[:2]}
     assert [met for _, met in ratios.values()] == [True, False]  # 50 times: 40 was promised at 1024, 300 at 4096
     assert all(measured == pytest.approx(50) for measured, _ in ratios.values())
-    assert exponents.rows[0][-3:] == ("-1.0000 +- 0.0500", "100 s", "1.0")
+    assert exponents.rows[0][-3:] == ("-1.0000 +- 0.0500", "100 s", "1")
     assert "against-all" in time.markdown(0.0)
+
+
+def test_the_page_has_a_place_for_every_table(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(DOCUMENT.read_text(encoding="utf-8"), encoding="utf-8")
+    exact = Section("exact-integrals", ("a",), (("b",),))
+    write([*sections(FOUND), exact], load=0.0, complete=False, path=page)
+    text = page.read_text(encoding="utf-8")
+    assert text.count("torch is not installed") == 6  # time, memory, three other quantities, exponents
+    assert text.count("-1.0000 +- 0.0500") == 2
+
+
+def test_bars_in_a_cell_do_not_divide_it():
+    section = Section("x", ("what", "k"), (("E |tr U|^2", "2"),))
+    assert r"| E \|tr U\|^2 | 2 |" in section.markdown(0.0)
 
 
 def test_plots_of_partial_results(tmp_path):

@@ -24,7 +24,7 @@ CONTENDERS = (
     LIBRARY,
     Contender("numpy", "NumPy, dense, by hand", "benchmarks.contenders.with_numpy"),
     Contender("jax-one", "JAX, nested jvp, one by one", _JAX, needs=("jax",)),
-    Contender("jax", "JAX, nested jvp, batched", _JAX, _DIRECTIONAL, needs=("jax",)),
+    Contender("jax", "JAX, nested jvp, batched", _JAX, ("third", "kernel"), needs=("jax",)),
     Contender("jet", "JAX, jet", _JAX, _DIRECTIONAL, needs=("jax",)),
     Contender("expansion", "JAX, Taylor expansion", _JAX, needs=("jax",)),
     Contender("torch", "PyTorch, torch.func, vmap", "benchmarks.contenders.with_torch", needs=("torch",)),

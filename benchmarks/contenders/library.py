@@ -47,9 +47,10 @@ class _Library:
         return cast(Array, found.draws)
 
     def count(self, width: int) -> int:
-        # At least a block for every core, and two samples, without which there is no estimate.
+        # At least a block for every core, and two samples, without which there is no estimate; more where a sample
+        # takes less than the overhead of a call.
         blocks = (os.cpu_count() or 1) * int(self.quantity.block_length({"n": width}))
-        return max(2, min(256, blocks * max(1, 2**16 // width)))
+        return max(2, blocks, 0 if self.name == "training" else min(256, 2**19 // width))
 
 
 def engine(key: str, quantity: str) -> Engine:

@@ -9,12 +9,14 @@ import importlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -70,28 +72,27 @@ def stream(
         reader.start()
         begin = last = time.monotonic()
         try:
-            while True:
+            while not reason:
                 try:
                     line = lines.get(timeout=_POLL)
                 except queue.Empty:
-                    now = time.monotonic()
-                    if now - begin > seconds:
-                        reason = f"over {seconds:g} s in all"
-                    elif now - last > patience:
-                        reason = f"over {patience:g} s"
-                    elif _resident(process.pid) > limit:
-                        reason = f"over {limit / 2**30:.1f} GiB"
-                    if reason:
-                        break
-                    continue
-                if line is None:
+                    line = ""
+                if line is None:  # the end
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(patience)
                     break
                 if line.startswith(_MARK):
                     found.append(json.loads(line.removeprefix(_MARK)))
                     last = time.monotonic()
-        finally:
-            if process.poll() is None and (reason or sys.exc_info()[0] is not None):
-                process.kill()
+                now = time.monotonic()
+                if now - begin > seconds:
+                    reason = f"over {seconds:g} s in all"
+                elif now - last > patience:
+                    reason = f"over {patience:g} s"
+                elif _resident(process.pid) > limit:
+                    reason = f"over {limit / 2**30:.1f} GiB"
+        finally:  # also when the caller is interrupted
+            process.kill()
             code = process.wait()
             reader.join()
             process.stdout.close()
@@ -122,6 +123,8 @@ def _resident(process: int) -> float:
 
 
 def _failure(errors: str, code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "killed, most likely for its memory"
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     named = [line for line in lines if "Error" in line.split(":")[0]]
     text = (named or lines or [f"ended with status {code}"])[-1]

@@ -156,7 +156,7 @@ def machine() -> str:
         processor = names[0].split(":", 1)[1].strip() if names else processor
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     versions = [f"Python {platform.python_version()}"]
-    for package in ("numpy", "scipy", "jax"):
+    for package in ("numpy", "scipy", "jax", "torch"):
         try:
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,8 +45,10 @@ def _python(contender: Contender) -> str:
 
 
 def _missing(contender: Contender) -> str:
-    missing = "" if _python(contender) != sys.executable else contender.missing
-    return f"{missing} is not installed" if missing else ""
+    python = _python(contender)
+    if python != sys.executable:
+        return "" if shutil.which(python) else "RANDTENSOR_TORCH_PYTHON names no interpreter"
+    return f"{contender.missing} is not installed" if contender.missing else ""
 
 
 def width_race(contender: Contender, quantity: str, sizes: Sequence[int], seconds: float, longest: float) -> Any:

@@ -18,7 +18,7 @@ from benchmarks import _race, history
 from benchmarks._limited import stream
 from benchmarks._section import DOCUMENT, Section, write
 from benchmarks._subject import Weights
-from benchmarks.against_all import sections
+from benchmarks.against_all import exponent_race, sections, width_race
 from benchmarks.contenders import CONTENDERS, LIBRARY, QUANTITIES, Contender, contender
 from benchmarks.contenders.double_sums import gaussian_traces
 from benchmarks.exact_rivals import PROBLEMS, value_at
@@ -87,6 +87,15 @@ def test_what_came_before_a_limit_is_kept(monkeypatch):
     assert (found, reason) == (["small"], "over 0.4 GiB")
     found, reason = stream(broken, {"message": "no | such thing"}, seconds=60, patience=60)
     assert (found, reason) == ([1], "ValueError: no / such thing")
+
+
+def test_what_cannot_run_is_named(monkeypatch):
+    absent = Contender("none", "none", "benchmarks.contenders.none", needs=("no_such_package",))
+    race = width_race(absent, "third", [8], 0.01, 1.0)
+    assert race == {"rows": [], "stopped": "no_such_package is not installed"}
+    assert exponent_race(absent, [8])["stopped"] == "no_such_package is not installed"
+    monkeypatch.setenv("RANDTENSOR_TORCH_PYTHON", "/no/such/python")
+    assert width_race(contender("torch"), "third", [8], 0.01, 1.0)["stopped"].startswith("RANDTENSOR_TORCH_PYTHON")
 
 
 def test_a_race_over_widths():

@@ -14,7 +14,19 @@ from collections.abc import Callable, Sequence
 import click
 from rich.console import Console
 
-from benchmarks import against_all, against_jax, dense, exact, floor, import_time, spectrum, tensors, training, width
+from benchmarks import (
+    against_all,
+    against_jax,
+    dense,
+    exact,
+    floor,
+    import_time,
+    spectrum,
+    tensors,
+    threads,
+    training,
+    width,
+)
 from benchmarks._measure import machine
 from benchmarks._section import DOCUMENT, Section, write
 
@@ -23,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Callable[[str], None]], Section | Sequence[Secti
     "against-jax": against_jax.measure,
     "width": width.measure,
     "floor": floor.measure,
+    "threads": threads.measure,
     "dense": dense.measure,
     "exact": exact.measure,
     "tensors": tensors.measure,

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ROOT", "Timing", "in_subprocess", "interleaved", "machine", "peak_memory_of", "timed"]
+__all__ = ["ROOT", "Timing", "in_subprocess", "interleaved", "machine", "module_of", "peak_memory_of", "timed"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -133,12 +133,18 @@ def in_subprocess(function: Callable[..., Any], **arguments: Any) -> Any:
     ------
     RuntimeError : the function failed; the message ends with what it printed.
     """
-    task = json.dumps([function.__module__, function.__qualname__, arguments])
+    task = json.dumps([module_of(function), function.__qualname__, arguments])
     done = subprocess.run([sys.executable, "-m", __name__, task], cwd=ROOT, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
     if done.returncode or not lines:
         raise RuntimeError(f"{function.__module__}.{function.__qualname__}({arguments}) failed:\n{done.stderr[-2000:]}")
     return json.loads(lines[-1].removeprefix(_MARK))
+
+
+def module_of(function: Callable[..., Any]) -> str:
+    """The name under which another process finds a function's module, also if it runs as the main one."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name if function.__module__ == "__main__" and spec else function.__module__
 
 
 def machine() -> str:
@@ -150,7 +156,7 @@ def machine() -> str:
         processor = names[0].split(":", 1)[1].strip() if names else processor
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     versions = [f"Python {platform.python_version()}"]
-    for package in ("numpy", "scipy", "jax"):
+    for package in ("numpy", "scipy", "jax", "torch"):
         try:
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:

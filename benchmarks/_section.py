@@ -97,7 +97,7 @@ def _markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], alignment: 
     marks = {"l": ":--", "r": "--:"}
     alignment = alignment or "r" * len(headers)
     lines = [headers, [marks[a] for a in alignment], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def write(sections: Sequence[Section], *, load: float, complete: bool, path: Path = DOCUMENT) -> None:

@@ -2,8 +2,8 @@
 
     f(x) = v . tanh(W tanh(U x / 2) / n^1/2) / n^1/2,      D^3 f(x) [g, g, g],   g = gradient of f at x,
 
-with 4 inputs, two hidden layers of n units and all weights standard normal, drawn anew for every sample. Here it stands
-three times: by this library, dense in plain NumPy, and (in ``against_jax``) in JAX.
+with 4 inputs, two hidden layers of n units and all weights standard normal, drawn anew for every sample; here by this
+library, and by everybody else in ``contenders``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import randtensor as rt
-from randtensor.quantity import Draw, Quantity, Sizes
 
-__all__ = ["INPUT", "DenseCubic", "Weights", "cubic", "cubic_at", "dense_cubic", "rms"]
+__all__ = ["INPUT", "Weights", "cubic", "cubic_at", "rms"]
 
 Array = NDArray[np.float64]
 
@@ -59,59 +58,6 @@ def cubic_at(weights: Weights) -> float:
     names = list(f.space.tensors)
     arrays = dict(zip(names, (weights.U, weights.W, weights.v), strict=True))
     return float(_contraction(f.at(**arrays)).sample(size=1)[0])
-
-
-def dense_cubic(weights: Weights) -> float:
-    """Its value at given weights in plain NumPy: Taylor coefficients forward, rank-one directions for the gradient.
-
-    W is read three times and nothing of its size is written: no dense method does with less than drawing it.
-    """
-    U, W, v = weights.U, weights.W, weights.v
-    root = np.sqrt(len(v))
-    # The forward and the reverse pass; the gradient of W is the outer product of `delta2 / root` and `h1[0]`.
-    phi1 = _tanh_taylor(U @ INPUT / 2)
-    z2_0 = W @ phi1[0] / root
-    phi2 = _tanh_taylor(z2_0)
-    delta2 = v * phi2[1] / root
-    delta1 = (W.T @ delta2) / root * phi1[1]
-    # Taylor coefficients in t of the network at weights + t * gradient.
-    slope = np.zeros_like(v)
-    h1 = _compose(phi1, (delta1 * (INPUT @ INPUT) / 4, slope, slope))
-    products = W @ np.stack(h1[1:], axis=1) / root
-    overlaps = [h1[0] @ h for h in h1[:3]]
-    z2 = tuple(products[:, k] + delta2 * (overlaps[k] / root**2) for k in range(3))
-    h2 = _compose(phi2, z2)
-    return float(6 * (v @ h2[3] / root + h2[0] @ h2[2] / root**2))
-
-
-def _tanh_taylor(z: Array) -> tuple[Array, Array, Array, Array]:
-    t = np.tanh(z)
-    s = 1 - t * t
-    return t, s, -t * s, s * (t * t - 1 / 3)
-
-
-def _compose(phi: tuple[Array, ...], z: tuple[Array, ...]) -> tuple[Array, Array, Array, Array]:
-    """Taylor coefficients 0 to 3 of phi(z) from those of phi at z_0 and the coefficients 1 to 3 of z."""
-    first = phi[1] * z[0]
-    second = phi[1] * z[1] + phi[2] * z[0] ** 2
-    third = phi[1] * z[2] + 2 * phi[2] * z[0] * z[1] + phi[3] * z[0] ** 3
-    return phi[0], first, second, third
-
-
-class DenseCubic(Quantity):
-    """The quantity with all weights drawn, in plain NumPy; sampled over threads just like the library's own."""
-
-    scale_names = ("n",)
-
-    @property
-    def fingerprint(self) -> str:
-        return "dense third derivative along the gradient"
-
-    def block_length(self, sizes: Sizes) -> int:
-        return 1
-
-    def evaluate(self, draw: Draw) -> Array:
-        return np.array([dense_cubic(Weights.draw(draw.sizes["n"], draw.generator))])
 
 
 def rms(samples: Array) -> tuple[float, float]:

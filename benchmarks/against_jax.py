@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks._measure import Timing, in_subprocess, peak_memory_of, timed
 from benchmarks._section import Section, Target
-from benchmarks._subject import INPUT, Array, Weights, cubic, cubic_at, rms
+from benchmarks._subject import Array, Weights, cubic, cubic_at, rms
+from benchmarks.contenders import contender
 
 __all__ = ["WIDTHS", "measure"]
 
@@ -28,53 +29,7 @@ SAMPLES = 100
 #: JAX at the largest widths: fewer samples per call, or the benchmark takes minutes there.
 FEWER_SAMPLES = {4096: 5}
 
-#: Entries of W that a batch in JAX may hold.
-BATCH_ENTRIES = 2**24
-
 _MIB = 2**20
-
-
-def _engine(batched: bool) -> tuple[Callable[[Any], Any], Callable[[int, int, int], Array]]:
-    """The third derivative in JAX at given weights, and a compiled sampler (width, samples, seed) -> values."""
-    import jax
-
-    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
-    jnp = jax.numpy
-    x = jnp.asarray(INPUT)
-
-    def f(weights: Any) -> Any:
-        U, W, v = weights
-        root = len(v) ** 0.5
-        h = jnp.tanh(U @ x / 2)
-        h = jnp.tanh(W @ h / root)
-        return v @ h / root
-
-    def third(weights: Any) -> Any:
-        g = jax.grad(f)(weights)
-
-        def first(p: Any) -> Any:
-            return jax.jvp(f, (p,), (g,))[1]
-
-        def second(p: Any) -> Any:
-            return jax.jvp(first, (p,), (g,))[1]
-
-        return jax.jvp(second, (weights,), (g,))[1]
-
-    compiled: dict[tuple[int, int], Any] = {}
-
-    def sample(width: int, samples: int, seed: int) -> Array:
-        def one(key: Any) -> Any:
-            k = jax.random.split(key, 3)
-            normal = jax.random.normal
-            return third((normal(k[0], (width, len(INPUT))), normal(k[1], (width, width)), normal(k[2], (width,))))
-
-        if (width, samples) not in compiled:
-            batch = max(1, min(samples, BATCH_ENTRIES // width**2)) if batched else None
-            compiled[width, samples] = jax.jit(lambda keys: jax.lax.map(one, keys, batch_size=batch))
-        keys = jax.random.split(jax.random.key(seed), samples)
-        return np.asarray(compiled[width, samples](keys))
-
-    return jax.jit(third), sample
 
 
 class _Cores:
@@ -89,7 +44,8 @@ class _Cores:
 
 def jax_at(width: int, batched: bool) -> dict[str, Any]:
     """Times, peak memory and samples of JAX at one width; run in a process of its own."""
-    third, sample = _engine(batched)
+    engine = contender("jax" if batched else "jax-one").engine("third")
+    sample = engine.sample
     samples = FEWER_SAMPLES.get(width, SAMPLES)
     sample(16, SAMPLES, 0)  # what JAX needs at any size is not counted below
     found: list[Array] = []
@@ -101,7 +57,7 @@ def jax_at(width: int, batched: bool) -> dict[str, Any]:
     difference = 0.0
     for _ in range(5 if width <= 256 else 0):  # the same weights to both: equal up to rounding
         weights = Weights.draw(width, generator)
-        ours, theirs = cubic_at(weights), float(third((weights.U, weights.W, weights.v)))
+        ours, theirs = cubic_at(weights), engine.value(weights)
         difference = max(difference, abs(ours - theirs) / abs(theirs))
     return {
         "seconds": timing.seconds,

@@ -13,7 +13,10 @@ import numpy as np
 
 from benchmarks._measure import Timing, in_subprocess, peak_memory_of, timed
 from benchmarks._section import Section, Target
-from benchmarks._subject import Array, DenseCubic, Weights, cubic, cubic_at, dense_cubic, rms
+from benchmarks._subject import Array, Weights, cubic, cubic_at, rms
+from benchmarks.contenders.problem import DIRECTIONAL
+from benchmarks.contenders.with_numpy import by_hand
+from randtensor.quantity import Draw, Quantity, Sizes
 
 __all__ = ["SAMPLES", "measure"]
 
@@ -21,6 +24,22 @@ __all__ = ["SAMPLES", "measure"]
 SAMPLES = {256: 100, 1024: 20, 4096: 4}
 
 _MIB = 2**20
+
+
+class DenseCubic(Quantity):
+    """The quantity with all weights drawn, in plain NumPy; sampled over threads just like the library's own."""
+
+    scale_names = ("n",)
+
+    @property
+    def fingerprint(self) -> str:
+        return "dense third derivative along the gradient"
+
+    def block_length(self, sizes: Sizes) -> int:
+        return 1
+
+    def evaluate(self, draw: Draw) -> Array:
+        return np.array([by_hand(Weights.draw(draw.sizes["n"], draw.generator), DIRECTIONAL["third"])])
 
 
 def run(width: int, dense: bool) -> dict[str, Any]:
@@ -54,7 +73,7 @@ def measure(report: Callable[[str], None] = lambda text: None) -> Section:
         deviations.append(abs(revealed["rms"][0] - dense["rms"][0]) / np.hypot(revealed["rms"][1], dense["rms"][1]))
         if width <= 1024:
             weights = Weights.draw(width, generator)
-            value = dense_cubic(weights)
+            value = by_hand(weights, DIRECTIONAL["third"])
             differences.append(abs(cubic_at(weights) - value) / abs(value))
         rows.append(
             (

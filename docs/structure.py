@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 __all__ = ["PACKAGES", "ROOMS", "imports", "module_names", "picture", "room_of", "rooms_imported"]
@@ -156,6 +157,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 }
 
 
+@cache
 def module_names() -> dict[str, Path]:
     """Every module of the three packages, with its file."""
     found = {}
@@ -166,6 +168,7 @@ def module_names() -> dict[str, Path]:
     return found
 
 
+@cache
 def room_of(module: str) -> str | None:
     """The room of a module: that of its nearest parent that stands in one; the packages themselves are in none.
 
@@ -199,6 +202,7 @@ def imports(path: Path) -> Iterator[str]:
                 yield full if full in modules else str(node.module)
 
 
+@cache
 def rooms_imported() -> dict[str, set[str]]:
     """Rooms by the rooms they import from; a name of a whole package counts for the room that the name comes from."""
     modules = module_names()
@@ -260,6 +264,7 @@ def reduced(graph: Mapping[str, set[str]]) -> dict[str, set[str]]:
     {'a': {'b'}, 'b': {'c'}, 'c': set()}
     """
 
+    @cache
     def below(node: str) -> set[str]:
         return set().union(*({target} | below(target) for target in graph[node])) if graph[node] else set()
 
@@ -299,7 +304,7 @@ _COLORS = {"theory_checks": "#8c5a2b", "estimators": "#2b6c8c", "randtensor": "#
 def places() -> dict[str, tuple[float, float]]:
     """The middle of each room's box: a band per package, rows by depth, sorted by where what they import stands."""
     graph = rooms_imported()
-    depth = depths(graph)
+    depth, arrows = depths(graph), reduced(graph)
     found: dict[str, tuple[float, float]] = {}
     bottom = _height()
     for package in reversed(PACKAGES):
@@ -308,7 +313,7 @@ def places() -> dict[str, tuple[float, float]]:
             row = [room for room in own if depth[room] == level]
 
             def under(room: str) -> float:
-                xs = [found[target][0] for target in reduced(graph)[room] if target in found]
+                xs = [found[target][0] for target in arrows[room] if target in found]
                 return sum(xs) / len(xs) if xs else _WIDTH / 2
 
             row.sort(key=lambda room: (under(room), room))

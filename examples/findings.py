@@ -52,8 +52,11 @@ def claims(options: SuiteOptions) -> list[Claim]:
     """The rows of all findings."""
     found = []
     for suite in dict.fromkeys(suite for suite, _ in FINDINGS.values()):
-        rows = {claim.id: claim for claim in load_suite(suite).claims(options)}
+        loaded = load_suite(suite)
+        rows = {claim.id: claim for claim in loaded.claims(options)}
         for finding, (where, ids) in FINDINGS.items():
             if where == suite:
-                found += [replace(rows[row], id=f"{finding}.{row}") for row in ids]
+                found += [
+                    replace(rows[row], id=f"{finding}.{row}", source=rows[row].source or loaded.source) for row in ids
+                ]
     return found

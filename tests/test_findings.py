@@ -12,12 +12,14 @@ from theory_checks import SuiteOptions, load_suite, verify
 from theory_checks.loading import load_file
 
 FILE = ROOT / "examples" / "findings.py"
-FINDINGS = runpy.run_path(str(FILE))["FINDINGS"]
+NAMES = runpy.run_path(str(FILE))
+FINDINGS, STATEMENTS = NAMES["FINDINGS"], NAMES["STATEMENTS"]
 
 
 def test_every_finding_is_on_the_page_and_the_other_way_round():
     page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == sorted(FINDINGS)
+    assert list(STATEMENTS) == list(FINDINGS)
 
 
 def test_findings_are_rows_of_suites():
@@ -28,7 +30,7 @@ def test_findings_are_rows_of_suites():
     for name, claim in found.items():
         row = rows[name.partition(".")[2]]
         assert (claim.name, claim.expect, claim.sizes, claim.counts) == (row.name, row.expect, row.sizes, row.counts)
-        assert claim.source
+        assert claim.source and bool(claim.statement) == (claim.expect == "consistent")
 
 
 def test_a_finding_is_decided():

@@ -7,15 +7,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+DOCS = ROOT / "docs"
+#: the tutorials are run when the pages are built
+PAGES = sorted([*DOCS.glob("*.md"), *DOCS.glob("concepts/*.md"), *DOCS.glob("extending/*.md")])
 
 #: libraries that pages need beside those of the tests
 NEEDED = {"adapters": ("torch", "jax")}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def name(page):
+    return page.relative_to(DOCS).with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_examples(page):
-    for library in NEEDED.get(page.stem, ()):
+    for library in NEEDED.get(name(page), ()):
         pytest.importorskip(library)
     failures, _ = doctest.testfile(str(page), module_relative=False)
     assert failures == 0

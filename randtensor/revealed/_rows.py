@@ -41,6 +41,13 @@ def panel_columns(rows: int, length: int) -> int:
     return length if length <= WHOLE else min(max(PANEL // max(rows, 1), FEWEST_COLUMNS), MOST_COLUMNS)
 
 
+def times(coefficients: Array, rows: Array, out: Array | None = None) -> Array:
+    """``coefficients @ rows`` where the rows are long; of a single row, ``matmul`` takes six times as long as this."""
+    product = np.multiply if rows.shape[-2] == 1 else np.matmul
+    result: Array = product(coefficients, rows, out=out)
+    return result
+
+
 def inner(left: Array, right: Array) -> Array:
     """All inner products of rows: shapes (B, r, n) and (B, k, n) give (B, r, k)."""
     length = left.shape[-1]
@@ -63,7 +70,7 @@ def combine(coefficients: Array, rows: Array, out: Array | None = None) -> Array
         out = np.empty((coefficients.shape[0], coefficients.shape[1], length))
     for start in range(0, length, step):
         stop = start + step
-        np.matmul(coefficients, rows[..., start:stop], out=out[..., start:stop])
+        times(coefficients, rows[..., start:stop], out=out[..., start:stop])
     return out
 
 
@@ -72,7 +79,7 @@ def add_combination(target: Array, coefficients: Array, rows: Array) -> None:
     step = panel_columns(rows.shape[1], rows.shape[-1])
     for start in range(0, rows.shape[-1], step):
         stop = start + step
-        target[..., start:stop] += np.matmul(coefficients, rows[..., start:stop])
+        target[..., start:stop] += times(coefficients, rows[..., start:stop])
 
 
 def remove_and_overlap(vectors: Array, coefficients: Array, rows: Array) -> Array:
@@ -82,7 +89,7 @@ def remove_and_overlap(vectors: Array, coefficients: Array, rows: Array) -> Arra
     for start in range(0, rows.shape[-1], step):
         stop = start + step
         panel = vectors[..., start:stop]
-        panel -= np.matmul(coefficients, rows[..., start:stop])
+        panel -= times(coefficients, rows[..., start:stop])
         left += np.matmul(panel, transposed[:, start:stop])
     return left
 
@@ -174,7 +181,7 @@ def _substitute(lower: Array, vectors: Array) -> Array:
         panel = rows[..., start : start + step]
         for j in range(rows.shape[1]):
             if j:
-                panel[:, j : j + 1] -= np.matmul(lower[:, j : j + 1, :j], panel[:, :j])
+                panel[:, j : j + 1] -= times(lower[:, j : j + 1, :j], panel[:, :j])
             panel[:, j] /= lower[:, j, j, None]
     return rows
 

@@ -1,6 +1,6 @@
 """Run the benchmarks and rewrite the tables of ``docs/benchmarks.md``.
 
-python -m benchmarks                        all of them, about four minutes on two cores
+python -m benchmarks                        all of them, about five minutes on two cores
 python -m benchmarks width floor --dry-run  two of them, only shown
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 import click
 from rich.console import Console
 
-from benchmarks import against_jax, dense, exact, floor, import_time, spectrum, tensors, training, width
+from benchmarks import against_jax, backends, dense, exact, floor, import_time, spectrum, tensors, training, width
 from benchmarks._measure import machine
 from benchmarks._section import DOCUMENT, Section, write
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[Callable[[str], None]], Section]] = {
     "width": width.measure,
     "floor": floor.measure,
     "dense": dense.measure,
+    "backends": backends.measure,
     "exact": exact.measure,
     "tensors": tensors.measure,
     "training": training.measure,

@@ -113,8 +113,8 @@ def measure(report: Callable[[str], None] = lambda text: None) -> Section:
             ("one sample", "", milliseconds(times["sample"])),
         ),
         targets=(
-            Target("one sample over the floor, by the minima", ratios[0], 4),
-            Target("one sample over the floor, by the medians", ratios[1], 4),
+            Target("one sample over the floor, by the minima", ratios[0], 2.5),
+            Target("one sample over the floor, by the medians", ratios[1], 2.5),
         ),
         notes=(
             "The floor is a strict one: the draws go to one vector that stays in cache, and the history is counted "

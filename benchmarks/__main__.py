@@ -17,6 +17,7 @@ from rich.console import Console
 from benchmarks import (
     against_all,
     against_jax,
+    backends,
     dense,
     exact,
     floor,
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Callable[[str], None]], Section | Sequence[Secti
     "floor": floor.measure,
     "threads": threads.measure,
     "dense": dense.measure,
+    "backends": backends.measure,
     "exact": exact.measure,
     "tensors": tensors.measure,
     "training": training.measure,

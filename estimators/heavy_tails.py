@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators.statistics import Statistic, Summary
+from estimators.statistics import Statistic
 
 __all__ = ["Shape", "is_heavy", "jackknife_over_blocks", "largest_share"]
 
@@ -55,16 +54,15 @@ def is_heavy(share: float, kurtosis: float, samples: int) -> bool:
     return share > _HEAVY_SHARE + 10 / samples or (kurtosis > _HEAVY_KURTOSIS and 2 * samples * share**2 > kurtosis)
 
 
-def jackknife_over_blocks(
-    draws: NDArray[Any], statistic: Callable[[NDArray[Any], int], Summary] | Statistic, probes: int
-) -> tuple[float, float]:
+def jackknife_over_blocks(draws: NDArray[Any], statistic: Statistic, probes: int) -> tuple[float, float]:
     """Standard error from leaving out one block of samples at a time, and its degrees of freedom.
 
     Unlike the delta method it follows a root or a variance whose distribution one sample dominates.
     """
     blocks = min(_BLOCKS, len(draws) // _FEWEST_PER_BLOCK)
-    parts = np.array_split(np.arange(len(draws)), blocks)
-    left_out = np.array([statistic(np.delete(draws, part, axis=0), probes).value for part in parts])
+    parts = np.array_split(draws, blocks)
+    rest = (np.concatenate(parts[:i] + parts[i + 1 :]) for i in range(blocks))
+    left_out = np.array([statistic.value(samples, probes) for samples in rest])
     spread = math.hypot(*(left_out - left_out.mean()))  # squares of large values would overflow
     return math.sqrt((blocks - 1) / blocks) * spread, blocks - 1.0
 

@@ -8,9 +8,20 @@ import numpy as np
 
 from randtensor.errors import InputError
 
-__all__ = ["finite_array"]
+__all__ = ["as_array", "finite_array"]
 
 Array = np.ndarray
+
+
+def as_array(value: Any, dtype: Any = None) -> Array:
+    """``value`` as an array: of NumPy, unless it is one of another library that NumPy's functions accept.
+
+    >>> as_array(1.0)
+    array(1.)
+    """
+    foreign = hasattr(value, "__array_function__") and not isinstance(value, np.ndarray)
+    array: Array = value if foreign else np.asarray(value, dtype=dtype)
+    return array
 
 
 def finite_array(name: str, value: Any) -> Array:

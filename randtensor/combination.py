@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from randtensor.arguments import as_array
 from randtensor.coincidences import coincidences
 from randtensor.dimensions import check_factor, evaluate_factor, factor_text, reciprocal, scale_names
 from randtensor.errors import InputError, ShapeError
@@ -78,7 +79,7 @@ class Combination(Quantity):
         # Samples run along the first axis: shapes of different length are aligned behind it, as within one sample.
         rank = max(v.ndim for v in values)
         values = [v.reshape(len(v), *[1] * (rank - v.ndim), *v.shape[1:]) for v in values]
-        return np.asarray(self.function(*values))
+        return as_array(self.function(*values))
 
 
 def combine(function: Callable[..., Array], *operands: Quantity, name: str | None = None) -> Combination:
@@ -145,7 +146,7 @@ class NumberCombination(Combination):
 
     def evaluate(self, draw: Draw) -> Array:
         value, factor = self.operands[0].evaluate(draw), evaluate_factor(self.factor, draw.sizes)
-        return np.asarray(self.function(factor, value) if self.reflected else self.function(value, factor))
+        return as_array(self.function(factor, value) if self.reflected else self.function(value, factor))
 
 
 class Custom(Quantity):

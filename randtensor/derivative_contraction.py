@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from randtensor.arguments import as_array
 from randtensor.coincidences import coincidences
 from randtensor.derivatives import DerivativeTensor
 from randtensor.dimensions import check_factor, evaluate_factor, factor_text, reciprocal, scale_names
@@ -207,7 +208,7 @@ class DerivativeContraction(Quantity):
         total: Array | float = 0.0
         for vectors in product(*(list(self.space.basis_vectors(self.slots, draw)) for _ in self.cuts)):
             total = total + self._closed(draw, dict(zip(self.cuts, vectors, strict=True)))
-        return np.asarray(total)
+        return as_array(total)
 
     def _random_probes(self, draw: Draw) -> Iterator[dict[Label, Vector]]:
         for _ in range(self.probes):
@@ -215,7 +216,7 @@ class DerivativeContraction(Quantity):
 
     def _closed(self, draw: Draw, probes: dict[Label, Vector]) -> Array:
         """The contraction with given vectors on the cut edges, shape (B, *shape)."""
-        result = np.zeros((draw.batch, *self.shape))
+        result: Array = np.zeros((draw.batch, *self.shape), like=draw.like)
         for assignment, index in self.assignments():
             term: Array | float = 1.0
             for component in self._components:
@@ -281,7 +282,7 @@ class DerivativeContraction(Quantity):
 
     def closed_weight(self, draw: Draw, assignment: Assignment) -> Array:
         """The coefficient times all components without free parameter indices, shape (B,)."""
-        weight = np.full(draw.batch, self.factor(draw))
+        weight = np.full(draw.batch, self.factor(draw), like=draw.like)
         for component in self._components:
             if not component.free:
                 weight = weight * self._component_value(draw, component, assignment, {})

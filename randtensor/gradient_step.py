@@ -28,6 +28,7 @@ class ShiftedParameters:
     def __init__(self, base: SampledParameters, shift: ParameterVector) -> None:
         self.batch: int = base.batch
         self.sizes: Mapping[str, int] = base.sizes
+        self.like = base.like
         self._base, self._shift = base, shift
 
     def array(self, slot: Slot) -> Array:

@@ -66,16 +66,16 @@ class ParameterSpace:
 
     def basis_vectors(self, slots: Sequence[Slot], draw: Draw) -> Iterator[ParameterVector]:
         """The standard basis, slot by slot in row-major order."""
-        ones = np.ones((draw.batch, 1))
+        ones = np.ones((draw.batch, 1), like=draw.like)
         for slot, shape in self.slot_shapes(slots, draw).items():
             for index in np.ndindex(*shape):
                 if len(shape) == 2:
-                    unit = [np.zeros((draw.batch, 1, size)) for size in shape]
+                    unit = [np.zeros((draw.batch, 1, size), like=draw.like) for size in shape]
                     for vector, entry in zip(unit, index, strict=True):
                         vector[:, 0, entry] = 1.0
                     yield ParameterVector({}, {slot: LowRank(unit[0], unit[1], ones)})
                 else:
-                    array = np.zeros((draw.batch, *shape))
+                    array = np.zeros((draw.batch, *shape), like=draw.like)
                     array[(slice(None), *index)] = 1.0
                     yield ParameterVector({slot: array}, {})
 
@@ -101,6 +101,7 @@ class SampledParameters:
     def __init__(self, space: ParameterSpace, draw: Draw) -> None:
         self.batch = draw.batch
         self.sizes: Mapping[str, int] = {**draw.sizes, **space.sizes}
+        self.like = draw.like
         self._space, self._draw = space, draw
 
     def _slice(self, slot: Slot) -> tuple[RandomTensor, tuple[int, ...]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from randtensor._blas import single_threaded_blas
 from randtensor.errors import InputError, ShapeError
-from randtensor.seeding import Seed, block_generator, root_sequence
+from randtensor.seeding import Seed, array_kind, block_generator, root_sequence
 
 if TYPE_CHECKING:
     from randtensor.orders import Bound
@@ -39,6 +39,11 @@ class Draw:
         self.batch = batch
         self.generator = generator
         self._memory: dict[Any, Any] = {}
+
+    @property
+    def like(self) -> np.ndarray | None:
+        """An array of the kind that is drawn, for ``like=`` of NumPy's constructors; None for NumPy's own."""
+        return array_kind(self.generator)
 
     def remember(self, key: Any, make: Any) -> Any:
         """The object stored under ``key``; made by ``make()`` the first time it is asked for."""
@@ -281,7 +286,7 @@ def _arithmetic(symbol: str, left: Any, right: Any) -> Quantity:
 def usual_block_length(sizes: Sizes) -> int:
     """Samples per block where the cost of one grows like the largest size."""
     largest = max(sizes.values(), default=1)
-    return int(np.clip(2**15 // largest, 1, 128))
+    return max(1, min(2**15 // largest, 128))
 
 
 def resolve_sizes(scale_names: tuple[str, ...], n: int | Mapping[Any, int] | None) -> dict[str, int]:

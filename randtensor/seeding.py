@@ -13,7 +13,7 @@ import numpy as np
 
 from randtensor.errors import InputError
 
-__all__ = ["Seed", "block_generator", "root_sequence"]
+__all__ = ["Seed", "array_kind", "block_generator", "root_sequence"]
 
 Seed = int | np.random.SeedSequence | np.random.Generator | np.random.BitGenerator | None
 
@@ -38,6 +38,12 @@ def root_sequence(rng: Seed) -> np.random.SeedSequence:
     if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
         return np.random.SeedSequence(int(rng))
     raise InputError(f"rng is {rng!r}, expected a non-negative integer, a SeedSequence, a Generator or None")
+
+
+def array_kind(generator: np.random.Generator) -> np.ndarray | None:
+    """An array of the kind that a generator draws, for ``like=`` of NumPy's constructors; None for NumPy's own."""
+    kind: np.ndarray | None = getattr(generator, "like", None)
+    return kind
 
 
 def block_generator(

@@ -162,3 +162,12 @@ def test_interval_of_a_positive_statistic_stays_positive():
     assert min(Summary(1.0, 2.0, 10.0, False).interval(0.999)) < 0
     with pytest.raises(InputError, match="level is 95, expected a number strictly between 0 and 1"):
         Summary(1.0, 2.0, 10.0, True).interval(95)
+
+
+@pytest.mark.parametrize("name", ["mean", "rms", "variance", "std", "L1", "L3", "k3", "k4", "median"])
+@pytest.mark.parametrize("probes", [1, 2])
+def test_a_value_alone_is_that_of_the_summary(name, probes):
+    samples = np.random.default_rng(0).standard_cauchy((50, probes) if probes > 1 else 50)
+    if probes > 1 and name not in ("mean", "rms", "variance", "std"):
+        pytest.skip("needs samples without noise")
+    assert Statistic(name).value(samples, probes) == Statistic(name)(samples, probes).value

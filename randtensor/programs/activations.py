@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
+from randtensor.arguments import as_array
 from randtensor.errors import ActivationError, InputError
 from randtensor.programs import _elementary_taylor as elementary
 
@@ -93,7 +94,7 @@ def _checked(name: str, kernel: Taylor, z: Array, order: int) -> list[Array]:
         count = -1
     if count < 0:
         raise InputError(f"order of the Taylor expansion of {name} must be a non-negative integer, got {order!r}.")
-    values = np.asarray(z)
+    values = as_array(z)
     if values.dtype.char not in "fd" or not values.dtype.isnative:
         if not np.can_cast(values.dtype, np.longdouble):
             raise InputError(f"z of {name} must hold real numbers, got an array of dtype {values.dtype}.")

@@ -42,7 +42,9 @@ class ProgramAtInput:
             tape = self._recall("tape", group.key) or self._forward(group, self._recall("tape", ()), slopes=False)
         outputs = self.function.outputs(self.x.shape)
         shape = (self.draw.batch,) if outputs is None else (self.draw.batch, outputs)
-        coefficient = tape.output.get(group.degrees, np.zeros(shape))
+        coefficient = tape.output.get(group.degrees)
+        if coefficient is None:
+            coefficient = np.zeros(shape, like=self.draw.like)
         return np.broadcast_to(coefficient, shape) * group.factor
 
     def close_but_one(self, directions: Directions, component: int | None, probes: Directions) -> ParameterVector:
@@ -52,7 +54,9 @@ class ProgramAtInput:
         if probes:
             gradient = reverse(self._forward(group, gradient.tape, slopes=True), component, base=gradient)
         result = gradient.coefficient(group.degrees)
-        return result if group.factor == 1.0 else result.scaled(np.full(self.draw.batch, group.factor))
+        if group.factor == 1.0:
+            return result
+        return result.scaled(np.full(self.draw.batch, group.factor, like=self.draw.like))
 
     def _recall(self, *key: Any) -> Any:
         return self.draw.recall((*key[:1], self._key, *key[1:]))

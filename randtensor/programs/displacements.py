@@ -95,7 +95,7 @@ class MovingParameters:
     """
 
     def __init__(self, space: ParameterSpace, graph: Graph, draw: Draw, vectors: int) -> None:
-        self.batch = draw.batch
+        self.batch, self.like = draw.batch, draw.like
         self.sizes: Mapping[str, int] = {**draw.sizes, **space.sizes}
         self.scale, self.displacement = 1.0, Displacement()
         self._start: dict[Slot, Array | RandomMatrix] = {}

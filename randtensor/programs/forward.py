@@ -34,6 +34,8 @@ class ParameterSource(Protocol):
 
     batch: int
     sizes: Mapping[str, int]
+    #: an array of the kind that parameters are, for ``like=``; None for NumPy's own
+    like: Array | None
 
     def array(self, slot: Slot) -> Array:
         """A vector or scalar parameter, shape (B, *shape)."""
@@ -128,9 +130,9 @@ def _evaluate(tape: Tape, position: int, x: Array, slopes: bool) -> Polynomial:
     arguments = [tape.values[i] for i in node.arguments]
     match node.operation:
         case "input":
-            return {ring.one: np.asarray(x, dtype=float)[None]}
+            return {ring.one: np.asarray(x, dtype=float, like=tape.source.like)[None]}
         case "constant":
-            return {ring.one: node.attribute[None]}
+            return {ring.one: np.asarray(node.attribute, like=tape.source.like)[None]}
         case "parameter":
             value = {ring.one: tape.source.array(node.attribute)}
             for j, direction in enumerate(tape.directions):
@@ -157,8 +159,8 @@ def _evaluate(tape: Tape, position: int, x: Array, slopes: bool) -> Polynomial:
             return {m: factor * z for m, z in arguments[0].items()}
         case "shift":
             shifted = dict(arguments[0])
-            offset = graph.factor(position, tape.source.sizes)
-            shifted[ring.one] = shifted[ring.one] + offset if ring.one in shifted else np.full(1, offset)
+            offset = np.full(1, graph.factor(position, tape.source.sizes), like=tape.source.like)
+            shifted[ring.one] = shifted[ring.one] + offset if ring.one in shifted else offset
             return shifted
         case "dot":
             return dot(ring, arguments[0], arguments[1])
@@ -171,7 +173,7 @@ def _evaluate(tape: Tape, position: int, x: Array, slopes: bool) -> Polynomial:
             for row, argument in enumerate(arguments):
                 for m, z in argument.items():
                     if m not in stacked:
-                        stacked[m] = np.zeros((tape.source.batch, len(arguments)))
+                        stacked[m] = np.zeros((tape.source.batch, len(arguments)), like=z)
                     stacked[m][:, row] = z
             return stacked
     raise AssertionError(node.operation)
@@ -232,7 +234,7 @@ def matrix_products(
 
 def stack_rows(rows: Sequence[Array], batch: int, factors: Sequence[float] | None = None) -> Array:
     """Arrays of shape (B, n) or (1, n), times their factors, as a fresh block of shape (B, count, n)."""
-    block = np.empty((batch, len(rows), rows[0].shape[-1]))
+    block: Array = np.empty((batch, len(rows), rows[0].shape[-1]), like=rows[0])
     for index, row in enumerate(rows):
         if factors is None or factors[index] == 1.0:
             block[:, index] = row

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from randtensor.arguments import as_array
 from randtensor.programs.graph import Slot
 from randtensor.revealed import RandomMatrix
 from randtensor.revealed._rows import combine, inner
@@ -54,11 +55,11 @@ class LowRank:
             return LowRank(left, right, weights)
         if columns <= rows:
             left = combine((right * weights[:, :, None]).swapaxes(1, 2), left)
-            right = np.broadcast_to(np.eye(columns), (batch, columns, columns))
+            right = np.broadcast_to(np.eye(columns, like=left), (batch, columns, columns))
         else:
             right = combine((left * weights[:, :, None]).swapaxes(1, 2), right)
-            left = np.broadcast_to(np.eye(rows), (batch, rows, rows))
-        return LowRank(left, right, np.ones((batch, min(rows, columns))))
+            left = np.broadcast_to(np.eye(rows, like=left), (batch, rows, rows))
+        return LowRank(left, right, np.ones((batch, min(rows, columns)), like=left))
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class ParameterVector:
         for slot, block in self.matrices.items():
             if slot in other.matrices:
                 total = total + _matrix_dot(block, other.matrices[slot])
-        return np.asarray(total, dtype=float)
+        return as_array(total, float)
 
     def scaled(self, factor: Array) -> ParameterVector:
         """Times a number per sample, shape (B,); probes cannot be scaled."""
@@ -134,7 +135,7 @@ def gram(vectors: Sequence[ParameterVector], others: Sequence[ParameterVector], 
         else:
             part = _low_rank_gram([v.matrices.get(slot) for v in vectors], [v.matrices.get(slot) for v in others])
         total = total + factor * part
-    return np.asarray(total, dtype=float)
+    return as_array(total, float)
 
 
 def _array_gram(left: Sequence[Array | None], right: Sequence[Array | None]) -> Array:
@@ -172,6 +173,6 @@ def _matrix_dot(a: LowRank | Probe, b: LowRank | Probe) -> Array:
     assert isinstance(a, LowRank), "two probes have no inner product: their norms are never revealed"
     if isinstance(b, Probe):
         images = b.apply(a.right)
-        return np.asarray((np.vecdot(images, a.left) * a.weights).sum(axis=-1))
+        return as_array((np.vecdot(images, a.left) * a.weights).sum(axis=-1))
     overlaps = inner(a.left, b.left) * inner(a.right, b.right)
-    return np.asarray(np.vecdot(a.weights, np.matmul(overlaps, b.weights[:, :, None])[:, :, 0]))
+    return as_array(np.vecdot(a.weights, np.matmul(overlaps, b.weights[:, :, None])[:, :, 0]))

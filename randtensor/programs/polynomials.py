@@ -93,19 +93,21 @@ def compose(
     still to be multiplied by N^k needs only its terms of degree up to (total degree - k).
     """
     constant = argument.get(base.one)
-    if constant is not None and len(argument) == 1 and constant.size <= PANEL:
+    if constant is not None and len(argument) == 1 and constant.size <= _panel(constant):
         # plain numbers in one panel, as in training: nothing to sum
         found = [z.reshape(constant.shape) for z in activation.taylor(constant.reshape(-1), int(derivative))]
         return {base.one: found[0]}, {base.one: found[1]} if derivative else None
     if base.one not in argument:
-        shape = next(iter(argument.values())).shape
-        argument = {base.one: np.zeros(shape), **argument}
+        some = next(iter(argument.values()))
+        shape = some.shape
+        argument = {base.one: np.zeros(shape, like=some), **argument}
     shape = np.broadcast_shapes(*(z.shape for z in argument.values()))
     flat = {m: np.broadcast_to(z, shape).reshape(-1) for m, z in argument.items()}
     size = flat[base.one].size
     values: list[Polynomial] = [{}, {}] if derivative else [{}]
-    for start in range(0, size, PANEL):
-        panel = {m: z[start : start + PANEL] for m, z in flat.items()}
+    step = _panel(flat[base.one])
+    for start in range(0, size, step):
+        panel = {m: z[start : start + step] for m, z in flat.items()}
         constant = panel.pop(base.one)
         highest = base.degree if panel else 0
         taylor = activation.taylor(constant, highest + int(derivative))
@@ -116,6 +118,11 @@ def compose(
             _write(target, _horner(base, coefficients, panel), start, size)
     results = [{m: z.reshape(shape) for m, z in target.items()} for target in values]
     return results[0], results[1] if derivative else None
+
+
+def _panel(array: Array) -> int:
+    """Elements per panel; all where another library has panels of its own."""
+    return PANEL if isinstance(array, np.ndarray) else max(array.size, 1)
 
 
 def _horner(base: Ring, taylor: list[Array], nilpotent: Polynomial) -> Polynomial:
@@ -140,6 +147,6 @@ def _write(target: Polynomial, panel: Polynomial, start: int, size: int) -> None
         return
     if not target:
         # One allocation for all coefficients: large enough for huge pages, whose first touch is far cheaper.
-        target.update(zip(panel, np.empty((len(panel), size)), strict=True))
+        target.update(zip(panel, np.empty((len(panel), size), like=panel[next(iter(panel))]), strict=True))
     for monomial, coefficient in panel.items():
         target[monomial][start : start + coefficient.size] = coefficient

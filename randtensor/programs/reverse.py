@@ -59,7 +59,7 @@ class Gradient:
                 matrices[slot] = LowRank(
                     stack_rows(list(lefts), batch),
                     stack_rows(list(rights), batch),
-                    np.ones((batch, len(factors))),
+                    np.ones((batch, len(factors)), like=lefts[0]),
                 )
         return ParameterVector(arrays, dict(matrices))
 
@@ -74,9 +74,10 @@ def reverse(tape: Tape, component: int | None = None, *, base: Gradient | None =
     base : the same gradient along a leading part of the directions; its transposed products are reused.
     """
     graph = tape.graph
-    seed = np.ones(tape.source.batch)
+    seed: Array = np.ones(tape.source.batch, like=tape.source.like)
     if component is not None:
-        seed = np.zeros((tape.source.batch, int(graph.nodes[graph.output].shape[0])))
+        outputs = int(graph.nodes[graph.output].shape[0])
+        seed = np.zeros((tape.source.batch, outputs), like=tape.source.like)
         seed[:, component] = 1.0
     return pull_back(tape, seed, base=base)[0]
 
@@ -156,7 +157,7 @@ def _propagate(gradient: Gradient, position: int, adjoint: Polynomial, adjoints:
             shape = evaluate_shape(graph.nodes[node.arguments[0]].shape, tape.source.sizes)
             scattered = {}
             for m, z in adjoint.items():
-                scattered[m] = np.zeros((len(z), *shape))
+                scattered[m] = np.zeros((len(z), *shape), like=z)
                 index: Any = (slice(None), node.attribute)
                 np.add.at(scattered[m], index, z)
             give(node.arguments[0], scattered)
@@ -167,7 +168,8 @@ def _propagate(gradient: Gradient, position: int, adjoint: Polynomial, adjoints:
 
 
 def _total(array: Array) -> Array:
-    return np.asarray(array.reshape(len(array), -1).sum(axis=1))
+    total: Array = array.reshape(len(array), -1).sum(axis=1)
+    return total
 
 
 def _propagate_products(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from randtensor.arguments import as_array
 from randtensor.dimensions import check_count
 from randtensor.errors import ShapeError
 from randtensor.seeding import Seed, root_sequence
@@ -134,7 +135,7 @@ class DenseMatrix(RandomMatrix):
     """A batch of matrices that are held entry by entry, shape (batch, rows, columns)."""
 
     def __init__(self, entries: Array) -> None:
-        entries = np.asarray(entries, dtype=float)
+        entries = as_array(entries, float)
         if entries.ndim == 2:
             entries = entries[None]
         super().__init__(entries.shape[1:], entries.shape[0])
@@ -145,7 +146,9 @@ class DenseMatrix(RandomMatrix):
         return self.shape[1], self.shape[0]
 
     def answer(self, vectors: Array) -> Array:
-        return np.asarray(np.matmul(vectors, self.entries.swapaxes(1, 2)))
+        images: Array = np.matmul(vectors, self.entries.swapaxes(1, 2))
+        return images
 
     def answer_transposed(self, vectors: Array) -> Array:
-        return np.asarray(np.matmul(vectors, self.entries))
+        images: Array = np.matmul(vectors, self.entries)
+        return images

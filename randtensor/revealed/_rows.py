@@ -6,6 +6,8 @@ that stay in cache: the skinny matrix products of a BLAS lose a factor of five o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 Array = np.ndarray
@@ -19,36 +21,58 @@ MOST_COLUMNS, FEWEST_COLUMNS = 2**14, 2**10
 #: Rows up to this length are taken whole.
 WHOLE = 2**12
 
-#: A residual below this multiple of the vector's length counts as rounding noise.
-DEPENDENT = 1e-12
 
-#: Rounding error of a projection, relative to the vector.
-ROUNDING = 4e-16
+@dataclass(frozen=True)
+class Precision:
+    """What the rounding of a floating type means for orthonormal bases.
 
-#: Cholesky's QR is trusted with vectors whose parts beyond the span of the others are longer than this,
-#: relative to their lengths.
-SAFE_PIVOT = 1e-6
+    Attributes
+    ----------
+    dependent : a residual below this multiple of the vector's length counts as rounding noise.
+    rounding : error of a projection, relative to the vector.
+    pivot : Cholesky's QR is trusted with vectors whose parts beyond the span of the others are longer than this,
+        relative to their lengths.
+    shortest : the same holds for vectors longer than this and shorter than its inverse, whose products neither
+        underflow nor overflow.
+    loss : a second pass of Gram-Schmidt is made where one might leave a basis less orthogonal than this.
+    """
 
-#: The same holds for vectors of these lengths, whose products neither underflow nor overflow.
-SHORTEST, LONGEST = 1e-140, 1e140
+    dependent: float
+    rounding: float
+    pivot: float
+    shortest: float
+    loss: float
 
-#: A second pass of Gram-Schmidt is made where one might leave a basis less orthogonal than this.
-LOSS = 1e-13
+
+_PRECISIONS = {
+    np.dtype(np.float64): Precision(1e-12, 4e-16, 1e-6, 1e-140, 1e-13),
+    np.dtype(np.float32): Precision(1e-5, 2e-7, 2e-2, 1e-14, 5e-5),
+}
 
 
-def panel_columns(rows: int, length: int) -> int:
-    """Columns per panel for products that read this many rows of this length."""
-    return length if length <= WHOLE else min(max(PANEL // max(rows, 1), FEWEST_COLUMNS), MOST_COLUMNS)
+def panel_columns(rows: Array) -> int:
+    """Columns per panel for products that read these rows; all where another library has panels of its own."""
+    count, length = int(rows.shape[1]), int(rows.shape[2])
+    whole = length <= WHOLE or not isinstance(rows, np.ndarray)
+    return length if whole else min(max(PANEL // max(count, 1), FEWEST_COLUMNS), MOST_COLUMNS)
+
+
+def times(coefficients: Array, rows: Array, out: Array | None = None) -> Array:
+    """``coefficients @ rows`` where the rows are long; of a single row, ``matmul`` takes five times as long as this."""
+    product = np.multiply if rows.shape[-2] == 1 else np.matmul
+    result: Array = product(coefficients, rows, out=out)
+    return result
 
 
 def inner(left: Array, right: Array) -> Array:
     """All inner products of rows: shapes (B, r, n) and (B, k, n) give (B, r, k)."""
     length = left.shape[-1]
-    step = panel_columns(right.shape[1], length)
+    step = panel_columns(right)
     transposed = right.swapaxes(-1, -2)
     if length <= step:
-        return np.asarray(np.matmul(left, transposed))
-    total = np.zeros((left.shape[0], left.shape[1], right.shape[1]))
+        whole: Array = np.matmul(left, transposed)
+        return whole
+    total = np.zeros((left.shape[0], left.shape[1], right.shape[1]), like=left)
     for start in range(0, length, step):
         stop = start + step
         total += np.matmul(left[..., start:stop], transposed[:, start:stop])
@@ -58,45 +82,48 @@ def inner(left: Array, right: Array) -> Array:
 def combine(coefficients: Array, rows: Array, out: Array | None = None) -> Array:
     """Linear combinations of rows: shapes (B, r, k) and (B, k, n) give (B, r, n)."""
     length = rows.shape[-1]
-    step = panel_columns(rows.shape[1], length)
+    step = panel_columns(rows)
     if out is None:
-        out = np.empty((coefficients.shape[0], coefficients.shape[1], length))
+        out = np.empty((coefficients.shape[0], coefficients.shape[1], length), like=rows)
     for start in range(0, length, step):
         stop = start + step
-        np.matmul(coefficients, rows[..., start:stop], out=out[..., start:stop])
+        times(coefficients, rows[..., start:stop], out=out[..., start:stop])
     return out
 
 
 def add_combination(target: Array, coefficients: Array, rows: Array) -> None:
     """``target += coefficients @ rows`` in place."""
-    step = panel_columns(rows.shape[1], rows.shape[-1])
+    step = panel_columns(rows)
     for start in range(0, rows.shape[-1], step):
         stop = start + step
-        target[..., start:stop] += np.matmul(coefficients, rows[..., start:stop])
+        target[..., start:stop] += times(coefficients, rows[..., start:stop])
 
 
 def remove_and_overlap(vectors: Array, coefficients: Array, rows: Array) -> Array:
     """``vectors -= coefficients @ rows`` in place, and what is then left along the rows, in one pass over memory."""
-    step, transposed = panel_columns(rows.shape[1], rows.shape[-1]), rows.swapaxes(-1, -2)
-    left = np.zeros(coefficients.shape)
+    step, transposed = panel_columns(rows), rows.swapaxes(-1, -2)
+    left = np.zeros_like(coefficients)
     for start in range(0, rows.shape[-1], step):
         stop = start + step
         panel = vectors[..., start:stop]
-        panel -= np.matmul(coefficients, rows[..., start:stop])
+        panel -= times(coefficients, rows[..., start:stop])
         left += np.matmul(panel, transposed[:, start:stop])
     return left
 
 
 def row_norms(rows: Array) -> Array:
     """Euclidean lengths of rows, without overflow or underflow for any representable row of moderate spread."""
-    square = np.vecdot(rows, rows)
-    safe = (square > 1e-280) & (square < 1e280)
+    square: Array = np.vecdot(rows, rows)
+    smallest = _PRECISIONS[rows.dtype].shortest ** 2
+    safe = (square > smallest) & (square < 1 / smallest)
     if safe.all():
-        return np.asarray(np.sqrt(square))
+        lengths: Array = np.sqrt(square)
+        return lengths
     largest = np.abs(rows).max(axis=-1, initial=0.0)
     scale = np.where(largest > 0, largest, 1.0)
     scaled = rows / scale[..., None]
-    return np.asarray(scale * np.sqrt(np.vecdot(scaled, scaled)))
+    rescaled: Array = scale * np.sqrt(np.vecdot(scaled, scaled))
+    return rescaled
 
 
 class Rows:
@@ -105,11 +132,11 @@ class Rows:
     The buffer grows geometrically, so appending costs amortised O(length) and reading the rows copies nothing.
     """
 
-    def __init__(self, batch: int, length: int, capacity: int = 4) -> None:
-        self._buffer = np.empty((batch, capacity, length))
+    def __init__(self, batch: int, length: int, capacity: int = 4, like: Array | None = None) -> None:
+        self._buffer: Array = np.empty((batch, capacity, length), like=like)
         self.count = 0
         #: where the rows are an orthonormal basis: estimated Frobenius distance of their Gram matrix from the identity
-        self.loss = np.zeros(batch)
+        self.loss: Array = np.zeros(batch, like=like)
 
     @property
     def rows(self) -> Array:
@@ -128,7 +155,7 @@ class Rows:
         batch, capacity, length = self._buffer.shape
         needed = self.count + added
         if needed > capacity:
-            grown = np.empty((batch, max(needed, 2 * capacity), length))
+            grown = np.empty((batch, max(needed, 2 * capacity), length), like=self._buffer)
             grown[:, : self.count] = self.rows
             self._buffer = grown
         self.count = needed
@@ -138,10 +165,10 @@ class Rows:
     def normals(self, generator: np.random.Generator, added: int) -> Array:
         """Append standard normal rows and return their view."""
         view = self.reserve(added)
-        if view.flags.c_contiguous:
-            generator.standard_normal(out=view)
-        else:
+        if isinstance(view, np.ndarray) and not view.flags.c_contiguous:
             view[...] = generator.standard_normal(view.shape)
+        else:
+            generator.standard_normal(out=view)
         return view
 
 
@@ -169,12 +196,12 @@ def _substitute(lower: Array, vectors: Array) -> Array:
     inverse of the factor would leave an error as large as its entries.
     """
     rows = vectors.copy()
-    step = panel_columns(rows.shape[1], rows.shape[-1])
+    step = panel_columns(rows)
     for start in range(0, rows.shape[-1], step):
         panel = rows[..., start : start + step]
         for j in range(rows.shape[1]):
             if j:
-                panel[:, j : j + 1] -= np.matmul(lower[:, j : j + 1, :j], panel[:, :j])
+                panel[:, j : j + 1] -= times(lower[:, j : j + 1, :j], panel[:, :j])
             panel[:, j] /= lower[:, j, j, None]
     return rows
 
@@ -209,21 +236,22 @@ def _extend_together(
     batch, count = len(vectors), len(fresh)
     if count < vectors.shape[1]:
         vectors, leftover, rest, lengths = vectors[:, fresh], leftover[:, fresh], rest[:, fresh], lengths[:, fresh]
-    if not ((rest > SHORTEST) & (rest < LONGEST)).all():
+    precision = _PRECISIONS[vectors.dtype]
+    if not ((rest > precision.shortest) & (rest < 1 / precision.shortest)).all():
         return None
     known, old = basis.rows, basis.count
     # what is left of a vector beyond the others may still be the rounding noise of its whole length
-    least = np.maximum(SAFE_PIVOT, DEPENDENT * lengths / rest)
+    least = np.maximum(precision.pivot, precision.dependent * lengths / rest)
     lower = _lower_factor(inner(vectors, vectors) / (rest[:, :, None] * rest[:, None, :]), least)
     if lower is None:
         return None
     inverse, triangle = np.linalg.inv(lower) / rest[:, None, :], rest[:, :, None] * lower
     rows = _substitute(triangle, vectors)
-    lost = np.full((batch, count), ROUNDING)
+    lost = np.full((batch, count), precision.rounding, like=vectors)
     overlap = np.matmul(inverse, leftover)
     if old:
-        unseen = ROUNDING * row_norms(inverse * rest[:, None, :])
-        if (unseen > LOSS).any():
+        unseen = precision.rounding * row_norms(inverse * rest[:, None, :])
+        if (unseen > precision.loss).any():
             overlap, unseen = inner(rows, known), np.zeros_like(unseen)
         add_combination(rows, -overlap, known)
         lost += unseen + basis.loss[:, None] * row_norms(overlap)
@@ -234,7 +262,7 @@ def _extend_together(
     coefficients[:, fresh, :old] += np.matmul(triangle, overlap)
     coefficients[:, fresh, old : old + count] = np.matmul(triangle, again)
     basis.loss = np.hypot(basis.loss, np.sqrt(2.0) * row_norms(lost))
-    return np.ones((batch, count), dtype=bool)
+    return np.ones((batch, count), dtype=bool, like=vectors)
 
 
 def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
@@ -253,16 +281,17 @@ def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
     alive : shape (B, new rows), false where the new row is zero.
     """
     batch, count, _ = vectors.shape
-    old = basis.count
+    old, precision = basis.count, _PRECISIONS[vectors.dtype]
+    dependent, rounding = precision.dependent, precision.rounding
     lengths = row_norms(vectors)
-    coefficients = np.zeros((batch, count, old + count))
-    known, leftover = basis.rows, np.zeros((batch, count, 0))
+    coefficients = np.zeros((batch, count, old + count), like=vectors)
+    known, leftover = basis.rows, np.zeros((batch, count, 0), like=vectors)
     if old:
         overlap = inner(vectors, known)
         leftover = remove_and_overlap(vectors, overlap, known)
         coefficients[:, :, :old] = overlap
     rest = row_norms(vectors)
-    beyond = rest > DEPENDENT * lengths
+    beyond = rest > dependent * lengths
     fresh = np.flatnonzero(beyond.any(axis=0))
     if len(fresh) > 1 and beyond[:, fresh].all():
         together = _extend_together(basis, vectors, leftover, rest, lengths, coefficients, fresh)
@@ -271,12 +300,12 @@ def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
     # What one pass leaves along the basis is its loss of orthogonality times the part removed, and rounding. Relative
     # to a residual shorter than that part it compounds from vector to vector: a rule that looked at the cancellation
     # of each vector alone would lose the orthogonality of a Krylov space exponentially.
-    left = basis.loss[:, None] * row_norms(coefficients) + ROUNDING * lengths
-    if (left > LOSS * rest)[beyond].any():
+    left = basis.loss[:, None] * row_norms(coefficients) + rounding * lengths
+    if (left > precision.loss * rest)[beyond].any():
         if old:
             add_combination(vectors, -leftover, known)
             coefficients[:, :, :old] += leftover
-        left = basis.loss[:, None] * left + ROUNDING * rest
+        left = basis.loss[:, None] * left + rounding * rest
         rest = row_norms(vectors)
     alive = []
     for j in fresh:
@@ -284,15 +313,15 @@ def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
         if basis.count > old:
             _project(residual, basis.rows[:, old:], coefficients[:, j : j + 1, old : basis.count])
             norm = row_norms(residual)[:, 0]
-            error = left[:, j] + basis.loss * row_norms(coefficients[:, j, old:]) + ROUNDING * rest[:, j]
+            error = left[:, j] + basis.loss * row_norms(coefficients[:, j, old:]) + rounding * rest[:, j]
         else:
             norm, error = rest[:, j], left[:, j]
-        kept = norm > DEPENDENT * lengths[:, j]
-        if (error > LOSS * norm)[kept].any():
+        kept = norm > dependent * lengths[:, j]
+        if (error > precision.loss * norm)[kept].any():
             _project(residual, basis.rows, coefficients[:, j : j + 1, : basis.count])
-            error = basis.loss * error + ROUNDING * norm
+            error = basis.loss * error + rounding * norm
             norm = row_norms(residual)[:, 0]
-            kept = norm > DEPENDENT * lengths[:, j]
+            kept = norm > dependent * lengths[:, j]
         lost = np.divide(error, norm, out=np.zeros_like(norm), where=kept)
         basis.loss = np.where(kept, np.hypot(basis.loss, np.sqrt(2.0) * lost), basis.loss)
         if kept.any():
@@ -300,5 +329,5 @@ def extend_basis(basis: Rows, vectors: Array) -> tuple[Array, Array]:
             coefficients[:, j, basis.count] = np.where(kept, norm, 0.0)
             np.multiply(residual, inverse, out=basis.reserve(1))
             alive.append(kept)
-    mask = np.stack(alive, axis=1) if alive else np.zeros((batch, 0), dtype=bool)
+    mask = np.stack(alive, axis=1) if alive else np.zeros((batch, 0), dtype=bool, like=vectors)
     return coefficients[:, :, : basis.count], mask

@@ -6,7 +6,7 @@ import numpy as np
 
 from randtensor.revealed._matrix import Array, RandomMatrix, as_generator
 from randtensor.revealed._rows import Rows, add_combination, combine, extend_basis, inner
-from randtensor.seeding import Seed
+from randtensor.seeding import Seed, array_kind
 
 __all__ = ["RevealedGaussian"]
 
@@ -50,8 +50,9 @@ class RevealedGaussian(RandomMatrix):
         self.std = float(std)
         self._generator = as_generator(rng)
         rows, columns = self.shape
-        self._right, self._right_images = Rows(batch, columns, capacity), Rows(batch, rows, capacity)
-        self._left, self._left_images = Rows(batch, rows, capacity), Rows(batch, columns, capacity)
+        like = array_kind(self._generator)
+        self._right, self._right_images = (Rows(batch, length, capacity, like) for length in (columns, rows))
+        self._left, self._left_images = (Rows(batch, length, capacity, like) for length in (rows, columns))
 
     @property
     def revealed(self) -> tuple[int, int]:

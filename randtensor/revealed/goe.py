@@ -6,7 +6,7 @@ import numpy as np
 
 from randtensor.revealed._matrix import Array, RandomMatrix, as_generator
 from randtensor.revealed._rows import Rows, add_combination, combine, extend_basis, inner
-from randtensor.seeding import Seed
+from randtensor.seeding import Seed, array_kind
 
 __all__ = ["RevealedGOE"]
 
@@ -34,7 +34,7 @@ class RevealedGOE(RandomMatrix):
         super().__init__((size, size), batch)
         self.std = float(std)
         self._generator = as_generator(rng)
-        self._basis, self._images = Rows(batch, size), Rows(batch, size)
+        self._basis, self._images = (Rows(batch, size, like=array_kind(self._generator)) for _ in range(2))
 
     @property
     def revealed(self) -> tuple[int, int]:

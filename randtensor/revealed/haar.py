@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from randtensor.revealed._matrix import Array, RandomMatrix, as_generator
 from randtensor.revealed._rows import Rows, combine, extend_basis
-from randtensor.seeding import Seed
+from randtensor.seeding import Seed, array_kind
 
 __all__ = ["RevealedHaar"]
 
@@ -32,7 +32,7 @@ class RevealedHaar(RandomMatrix):
     def __init__(self, size: int, *, batch: int = 1, rng: Seed = None) -> None:
         super().__init__((size, size), batch)
         self._generator = as_generator(rng)
-        self._domain, self._image = Rows(batch, size), Rows(batch, size)
+        self._domain, self._image = (Rows(batch, size, like=array_kind(self._generator)) for _ in range(2))
 
     @property
     def revealed(self) -> tuple[int, int]:

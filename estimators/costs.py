@@ -23,6 +23,7 @@ __all__ = ["BlockCost", "block_costs"]
 _SMALLEST = 8  # sizes below are not made smaller
 _HALVINGS = 12
 _CHEAP = 0.3  # seconds that a block may take to be drawn for its cost alone
+_LONG_ENOUGH, _REPETITIONS = 0.02, 7  # seconds after which a clock is believed, and blocks after which it has to be
 _STEEPEST = 5.0  # power of a size with which anything in the library grows
 
 
@@ -93,7 +94,9 @@ def _cost(
         key, at = tuple(sorted(smaller.items())), _largest(smaller)
         if key not in known:
             expected = _extrapolated(met, at, quantity.block_length(smaller)) if len(met) > 1 else None
-            if expected is not None and (expected.seconds > seconds or expected.memory > memory):
+            # times of microseconds are noise, and no law: steps that cannot be long are taken anyway
+            slow = expected is not None and min(expected.seconds, 2**_STEEPEST * met[-1][1].seconds) > seconds
+            if slow or (expected is not None and expected.memory > memory):
                 break
             try:
                 known[key] = _measured(quantity, smaller)
@@ -126,10 +129,12 @@ def _measured(quantity: Quantity, sizes: Sizes) -> BlockCost:
     quantity.sample_block(sizes, 0, root)
     with peak_memory() as peak:
         block = quantity.sample_block(sizes, 0, root)
-    start = time.perf_counter()
-    quantity.sample_block(sizes, 1, root)
-    seconds = time.perf_counter() - start
-    return BlockCost(len(block), max(seconds, 1e-9), float(max(peak.size, block.nbytes)), block.nbytes, True)
+    times: list[float] = []
+    while len(times) < 2 or (sum(times) < _LONG_ENOUGH and len(times) < _REPETITIONS):
+        start = time.perf_counter()
+        quantity.sample_block(sizes, len(times) + 1, root)
+        times.append(time.perf_counter() - start)
+    return BlockCost(len(block), max(min(times), 1e-9), float(max(peak.size, block.nbytes)), block.nbytes, True)
 
 
 def _extrapolated(met: Sequence[tuple[int, BlockCost]], at: int, length: int) -> BlockCost:

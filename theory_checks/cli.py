@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from randtensor.errors import InputError
 from theory_checks.cli_records import COMMANDS, write_documents
+from theory_checks.plan_command import plan
 from theory_checks.store_commands import gc, opened_workers, worker_options
 from theory_checks.terminal import Program, check_writable, console, progress_bar
 
@@ -289,7 +290,7 @@ def _pair(text: str) -> tuple[str, str]:
     return index.strip(), size.strip()
 
 
-for command in (*COMMANDS, gc):
+for command in (*COMMANDS, gc, plan):
     main.add_command(command)
 
 

@@ -2,7 +2,7 @@
 
 Both follow power laws once the sizes are large: revealed matrices take memory and time that grow like the width, dense
 ones like its square or cube. So smaller copies of the problem are drawn first, each twice the one before, and the
-power law through the last two tells of the next. The block itself is drawn only if that says that it is cheap.
+power law through the last ones tells of the next. The block itself is drawn only if that says that it is cheap.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class BlockCost:
     Attributes
     ----------
     length : samples in the block.
-    seconds : to draw it, in one thread.
+    seconds : of a processor, to draw it in one thread: whatever else the machine does meanwhile is not in it.
     memory : bytes that are taken at most at a time while it is drawn, its samples included.
     samples : bytes of its samples.
     measured : whether it was drawn; False if the numbers follow from smaller sizes.
@@ -131,9 +131,9 @@ def _measured(quantity: Quantity, sizes: Sizes) -> BlockCost:
         block = quantity.sample_block(sizes, 0, root)
     times: list[float] = []
     while len(times) < 2 or (sum(times) < _LONG_ENOUGH and len(times) < _REPETITIONS):
-        start = time.perf_counter()
+        start = time.thread_time()
         quantity.sample_block(sizes, len(times) + 1, root)
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return BlockCost(len(block), max(min(times), 1e-9), float(max(peak.size, block.nbytes)), block.nbytes, True)
 
 
@@ -148,14 +148,14 @@ def _extrapolated(met: Sequence[tuple[int, BlockCost]], at: int, length: int) ->
 
 
 def _power_law(points: Sequence[tuple[int, float]], at: int, *, offset: bool) -> float:
-    """The value at a size of the power law through the last two points; of one point alone, in proportion.
+    """The value at a size of the power law through the last three points; of one point alone, in proportion.
 
-    With an offset, and three points, of a power law beside a constant: memory has no noise that would forbid it.
+    With an offset it is a power law beside a constant: memory has no noise that would forbid it.
     """
     size, value = points[-1]
     if len(points) == 1:
         return value * at / size
-    size_before, before = points[-2]
+    size_before, before = points[-2] if offset else points[0]
     power = min(max(math.log(value / before) / math.log(size / size_before), 0.0), _STEEPEST)
     found = value * (at / size) ** power
     even = len(points) == 3 and 0.9 < (size / size_before) / (size_before / points[0][0]) < 1.1

@@ -71,7 +71,7 @@ def changed_lines(changes):
     return "\n".join(lines)
 
 
-@examples(150)
+@examples(80)
 @given(CHANGES.filter(bool))
 @example([(FILLED[0], "value", "{a = " * 500)])
 @example([(FILLED[0], "value", '"' + "x" * 10**6 + '"')])
@@ -132,7 +132,7 @@ def record():
     return json.loads(json.dumps(verify(CLAIMS, rng=0, jobs=1).to_dict()))
 
 
-@examples(60)
+@examples(40)
 @given(where=st.integers(0, 10**6), value=ODD)
 def test_records(run, tmp_path, record, where, value):
     paths = list(places(record))
@@ -144,6 +144,19 @@ def test_records(run, tmp_path, record, where, value):
         return
     run("diff", "a.json", "b.json")
     render(changed, ("markdown", "csv", "junit"))
+
+
+def test_details_that_cannot_be_rendered(record):
+    paths = [path for path in places(record) if path[:4] == ("results", 0, "details", "fit")]
+    assert len(paths) > 20
+    refused = 0
+    for path in paths[:: len(paths) // 10]:
+        try:
+            render({**record, "results": replaced(record, path, [])["results"][:1]}, ("html",))
+        except RandtensorError as error:
+            refused += 1
+            assert str(error)
+    assert refused
 
 
 @pytest.mark.parametrize("command", [("show",), ("show", "-v"), ("report",), ("reproduce",), ("diff", "b.json")])
@@ -209,6 +222,15 @@ def test_every_page_of_a_store(tmp_path, stored):
         found = outcome(tmp_path / "runs.sqlite", content[: number * page])
         assert found == expected or "runs.sqlite" in found
     assert refused > len(content) // page
+
+
+@pytest.mark.parametrize("name", [b"environment", b"stream", b"block", b"CREATE TABLE stream", b"samples BLOB"])
+def test_names_in_a_store_that_are_no_text(tmp_path, stored, name):
+    content, _ = stored
+    damaged = bytearray(content)
+    damaged[content.index(name) + len(name) - 1] |= 0x80
+    damaged[content.index(name)] |= 0x80
+    assert "is damaged" in outcome(tmp_path / "runs.sqlite", bytes(damaged))
 
 
 def test_damaged_stores_at_the_command_line(run, tmp_path, stored):

@@ -91,6 +91,8 @@ def reported(path: Path) -> Iterator[None]:
     """SQLite's errors as sentences."""
     try:
         yield
+    except UnicodeDecodeError as error:  # a damaged name comes back in a message of SQLite
+        raise StoreError(f"store {path} is damaged ({error}), expected a run store") from error
     except sqlite3.Error as error:
         code = str(getattr(error, "sqlite_errorname", ""))
         if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):

@@ -11,7 +11,6 @@ import os
 import pickle
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -23,13 +22,14 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from estimators.memory import give_back, parse_memory
+from estimators.portions import AHEAD, Portions, Span, shares
 from estimators.store.environment import environment
 from estimators.store.runs import RunStore
 from randtensor._blas import single_threaded_blas
@@ -38,20 +38,8 @@ from randtensor.quantity import Quantity, Sizes
 
 __all__ = ["Jobs", "Keep", "Span", "Workers", "positive_integer"]
 
-_PORTION = 0.25  # seconds
-_GROWTH = 4  # times the longest portion measured so far, at most in the next one
-_AHEAD = 2  # portions per worker that wait or run: more would only make the end uneven
 _LOST = (BrokenExecutor, CancelledError)
 _REPAIRS = 3  # times in a row that processes may be killed before anything is finished
-
-
-@dataclass(frozen=True)
-class Span:
-    """Blocks ``first`` .. ``last - 1`` at the size number ``index``."""
-
-    index: int
-    first: int
-    last: int
 
 
 #: called with a span that is done and its blocks
@@ -69,6 +57,9 @@ class Workers:
         Tasks for other processes are pickled, by cloudpickle where it is installed (the extra ``cluster``), which
         networks, and functions defined in a script, need.
     store : keeps every finished block, and gives those it has; see `RunStore`.
+    memory : bound on the memory of this process, in bytes or as a text such as "4GiB"; with threads alone. So many
+        blocks are drawn at a time as fit, by what smaller ones are measured to take. Where not even one fits, there is
+        an InputError that says how much it needs.
 
     None of these changes a bit of any result. Processes are started when they are first needed, and end with `close` or
     at the end of a ``with`` block; executors from elsewhere and stores are left open.
@@ -85,7 +76,12 @@ class Workers:
     """
 
     def __init__(
-        self, count: int | None = None, *, executor: str | Executor = "threads", store: RunStore | None = None
+        self,
+        count: int | None = None,
+        *,
+        executor: str | Executor = "threads",
+        store: RunStore | None = None,
+        memory: int | str | None = None,
     ) -> None:
         if not isinstance(executor, Executor) and executor not in ("threads", "processes"):
             raise InputError(
@@ -95,6 +91,12 @@ class Workers:
             raise InputError(f"store is {store!r}, expected a RunStore")
         self.count = (os.cpu_count() or 1) if count is None else positive_integer("jobs", count)
         self.executor, self.store = executor, store
+        self.memory = None if memory is None else parse_memory(memory)
+        if memory is not None and executor != "threads":
+            raise InputError(
+                f"memory is {memory!r}, but it bounds this process alone, and the executor is {executor!r}, "
+                "expected threads: workers elsewhere have limits of their own"
+            )
         self._processes: Executor | None = None
 
     @classmethod
@@ -110,8 +112,8 @@ class Workers:
 
     @property
     def plain_threads(self) -> bool:
-        """Whether the work is done by threads of this process alone, and nothing is kept."""
-        return self.executor == "threads" and self.store is None
+        """Whether the work is done by threads of this process alone, nothing is kept, and memory is not bounded."""
+        return self.executor == "threads" and self.store is None and self.memory is None
 
     def close(self) -> None:
         """End the processes that were started."""
@@ -126,7 +128,8 @@ class Workers:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Workers({self.count}, executor={self.executor!r}, store={self.store!r})"
+        memory = "" if self.memory is None else f", memory={self.memory}"
+        return f"Workers({self.count}, executor={self.executor!r}, store={self.store!r}{memory})"
 
     def draw(
         self,
@@ -150,12 +153,13 @@ class Workers:
 
         Raises
         ------
-        InputError : a quantity that cannot be sent to another process.
+        InputError : a quantity that cannot be sent to another process, or one of which no block fits into the memory.
         WorkersError : a worker whose software would give other bits, processes that are killed time and again, or an
             executor from elsewhere that is lost.
         """
-        portions, stop = _Portions(list(spans), self.count, steps), threading.Event()
-        draw = partial(_draw, quantity, sizes, root, stop)
+        share = None if self.memory is None else shares(self.memory, quantity, sizes, spans)
+        portions, stop = Portions(list(spans), self.count, steps, share), threading.Event()
+        draw = partial(_draw, quantity, sizes, root, stop, tidy=share is not None)
         with single_threaded_blas():
             if self.executor != "threads":
                 packed = _packed((quantity, [dict(size) for size in sizes], root))
@@ -184,7 +188,7 @@ class Workers:
         return self._processes.submit(_draw_elsewhere, environment(), packed, span)
 
     def _collect(
-        self, portions: _Portions, submit: Submit, keep: Keep, tell: Callable[[], None], stop: threading.Event
+        self, portions: Portions, submit: Submit, keep: Keep, tell: Callable[[], None], stop: threading.Event
     ) -> None:
         """Keep a few portions per worker under way until all are done; those of a pool that broke are run again."""
         running: dict[Future[_Done], Span] = {}
@@ -194,7 +198,9 @@ class Workers:
         try:
             while True:
                 broken: Exception | None = None
-                while broken is None and len(running) < _AHEAD * self.count and (span := portions.next()) is not None:
+                while broken is None and len(running) < AHEAD * self.count:
+                    if not portions.fits(running.values()) or (span := portions.next()) is None:
+                        break
                     try:
                         running[submit(span)] = span
                     except _LOST as error:
@@ -256,52 +262,6 @@ _Done = tuple[float, list[NDArray[Any]]]  # seconds, blocks
 Submit = Callable[[Span], Future[_Done]]
 
 
-@dataclass
-class _Portions:
-    """What is left to be handed out, in pieces of suitable length."""
-
-    spans: list[Span]
-    workers: int
-    steps: Mapping[int, int] | None
-    blocks: int = 0
-    left: dict[int, int] = field(default_factory=dict)  # blocks to hand out, by size
-    cost: dict[int, float] = field(default_factory=dict)  # seconds per block, by size
-    longest: dict[int, int] = field(default_factory=dict)  # blocks in a measured portion, by size
-
-    def __post_init__(self) -> None:
-        self.waiting = deque(self.spans)
-        for span in self.spans:
-            self.left[span.index] = self.left.get(span.index, 0) + span.last - span.first
-        self.blocks = sum(self.left.values())
-
-    def next(self) -> Span | None:
-        if not self.waiting:
-            return None
-        span = self.waiting.popleft()
-        length = self._length(span.index) if self.steps is None else self.steps[span.index]
-        length = min(length, span.last - span.first)
-        if span.first + length < span.last:
-            self.waiting.appendleft(Span(span.index, span.first + length, span.last))
-        self.left[span.index] -= length
-        return Span(span.index, span.first, span.first + length)
-
-    def again(self, span: Span) -> None:
-        self.waiting.appendleft(span)
-        self.left[span.index] += span.last - span.first
-
-    def learn(self, span: Span, seconds: float) -> None:
-        length = span.last - span.first
-        self.cost[span.index] = max(seconds, 1e-9) / length
-        self.longest[span.index] = max(length, self.longest.get(span.index, 0))
-
-    def _length(self, index: int) -> int:
-        """Blocks that take about as long as a portion should, but less when few are left for all workers."""
-        if index not in self.cost:
-            return 1
-        wanted = min(_PORTION / self.cost[index], _GROWTH * self.longest[index])
-        return max(1, min(int(wanted), -(-self.left[index] // (_AHEAD * self.workers))))
-
-
 def positive_integer(name: str, value: Any) -> int:
     """``value`` as an int, or one sentence about it."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
@@ -310,13 +270,21 @@ def positive_integer(name: str, value: Any) -> int:
 
 
 def _draw(
-    quantity: Quantity, sizes: Sequence[Sizes], root: np.random.SeedSequence, stop: threading.Event, span: Span
+    quantity: Quantity,
+    sizes: Sequence[Sizes],
+    root: np.random.SeedSequence,
+    stop: threading.Event,
+    span: Span,
+    *,
+    tidy: bool = False,
 ) -> _Done:
     start, blocks = time.perf_counter(), []
     for number in range(span.first, span.last):
         if stop.is_set():
             break
         blocks.append(quantity.sample_block(sizes[span.index], number, root))
+    if tidy:
+        give_back()
     return time.perf_counter() - start, blocks
 
 

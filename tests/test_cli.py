@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from theory_checks.cli import main
+
+ROOT = str(Path(__file__).parents[1])
 
 HEADER = """
 import randtensor as rt
@@ -184,3 +187,84 @@ def test_the_installed_program(tmp_path):
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
     assert (found.returncode, found.stderr) == (0, "")
     assert "refuted, as expected" in found.stdout
+
+
+def test_a_run_tells_what_its_store_had(run, tmp_path):
+    stores = []
+    for _ in range(2):
+        assert run("verify", "mine.py", "--store", "runs.sqlite", "--resume").exit_code == 0
+        stores.append(json.loads((tmp_path / "results" / "run.json").read_text())["store"])
+    assert stores[0]["read"] == 0 < stores[0]["kept"]
+    assert stores[1] == {"read": stores[0]["kept"], "kept": 0}
+    assert run("verify", "mine.py").exit_code == 0
+    assert json.loads((tmp_path / "results" / "run.json").read_text())["store"] is None
+
+
+def test_a_reproduction_takes_the_options_of_workers(run, tmp_path):
+    run("verify", "mine.py")
+    for options in (["--executor", "processes", "--jobs", "2"], ["--store", "runs.sqlite"], ["--memory", "4GiB"]):
+        found = run("reproduce", "results/results.json", *options)
+        assert found.exit_code == 0, found.output
+    assert "samples" in run("show", "runs.sqlite").output
+    found = run("reproduce", "results/results.json", "--store", "runs.sqlite")
+    assert found.exit_code == 2 and "store runs.sqlite exists" in found.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--memory", "lots"], "memory is 'lots', expected bytes, or a text such as '500MB' or '4GiB'"),
+        (["--memory", "1GiB", "--executor", "processes"], "bounds this process alone"),
+        (["--memory", "1GiB", "--scheduler", "tcp://127.0.0.1:1"], "dask worker --memory-limit"),
+        (["--memory", "1GiB", "--time-budget", "1"], "a store, an executor or a bound on memory"),
+    ],
+)
+def test_a_bound_on_memory_that_cannot_be_kept(run, options, message):
+    found = run("verify", "mine.py", *options)
+    assert found.exit_code == 2 and message in found.output
+
+
+def test_a_bound_on_memory_changes_no_number(run, tmp_path):
+    results = []
+    for options in ([], ["--memory", "2GiB"]):
+        assert run("verify", "mine.py", *options).exit_code == 0
+        results.append((tmp_path / "results" / "results.json").read_bytes())
+    assert results[0] == results[1]
+    assert run("verify", "mine.py", "--memory", "1MiB").exit_code == 3
+    reason = json.loads((tmp_path / "results" / "results.json").read_text())["results"][0]["reason"]
+    assert reason.startswith("claim 'L1': memory is 1.0 MiB, but a block of injective norm") and "at n =" in reason
+
+
+def test_a_plan(run):
+    found = run("plan", "mine.py", "--jobs", "2")
+    assert found.exit_code == 0
+    assert " 16: " in found.output and ", 1024: " in found.output
+    assert "2 claims: " in found.output and " on 2 workers; " in found.output
+    found = run("plan", "mine.py", "--memory", "1MiB")
+    assert found.exit_code == 3 and "does not fit" in found.output
+    broken = GOOD.replace(
+        "length = rt", "import numpy as np\nlength = rt.quantity(n)(lambda n, b, g: 1 / 0) if 1 else rt"
+    )
+    found = run("plan", "mine.py", text=broken)
+    assert found.exit_code == 0 and "division by zero" in found.output
+
+
+FULL = """
+import resource
+from theory_checks.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+main(["verify", "mine.py", "--out", "out"])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits on the size of files")
+def test_a_disk_that_is_full_leaves_what_was_there(run, tmp_path):
+    """The limit lets run.json be written, but not results.json or the report."""
+    assert run("verify", "mine.py", "--out", "out").exit_code == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    options = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": ROOT}, "capture_output": True, "text": True}
+    done = subprocess.run([sys.executable, "-c", FULL], **options)
+    assert done.returncode == 2
+    assert "randtensor: directory out cannot be written to: File too large" in done.stderr
+    after = {path.name: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {**before, "run.json": b""} == {**after, "run.json": b""}

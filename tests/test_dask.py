@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,3 +123,53 @@ def test_a_worker_is_killed(client, tmp_path):
     assert victim not in client.run(os.getpid).values()
     assert np.array_equal(found, draw_samples(slow, [{"n": 4}], [4000], ROOT, jobs=4)[0])
     assert stored.samples == 4000
+
+
+def scheduler_process(folder):
+    """A scheduler and two workers, each in a process of its own; on a port that is theirs whenever they are started."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OPENBLAS_NUM_THREADS": "1"}
+    common = {"cwd": folder, "env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    program = [sys.executable, "-m", "distributed.cli"]
+
+    def scheduler():
+        options = ["--host", address, "--no-dashboard", "--no-jupyter"]
+        return subprocess.Popen([*program[:2], "distributed.cli.dask_scheduler", *options], **common)
+
+    def worker():
+        options = [address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60"]
+        return subprocess.Popen([*program[:2], "distributed.cli.dask_worker", *options], **common)
+
+    return address, scheduler, worker
+
+
+def test_a_scheduler_is_restarted(tmp_path):
+    address, scheduler, worker = scheduler_process(tmp_path)
+    processes = [scheduler(), worker()]
+
+    def restart():
+        processes[0].kill()
+        processes[0].wait()
+        processes[0] = scheduler()
+
+    quantity, counts = slow, [4_000]
+    try:
+        with RunStore(tmp_path / "runs.sqlite") as store:
+            with distributed.Client(address, timeout=60) as client:
+                at_work = once(lambda done: done > 100, restart)
+                workers = Workers(1, executor=client.get_executor(retries=3), store=store)
+                with pytest.raises(WorkersError, match="the executor lost its workers"):
+                    draw_samples(quantity, [{"n": 4}], counts, ROOT, jobs=workers, progress=at_work)
+            kept = sum(stored.samples for stored in store.contents())
+            assert 100 < kept < 4_000
+            processes.append(worker())
+            with distributed.Client(address, timeout=60) as client:
+                workers = Workers(1, executor=client.get_executor(retries=3), store=store)
+                (found,) = draw_samples(quantity, [{"n": 4}], counts, ROOT, jobs=workers)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert np.array_equal(found, draw_samples(quantity, [{"n": 4}], counts, ROOT, jobs=4)[0])

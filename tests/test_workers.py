@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 import estimators
 import randtensor as rt
 from estimators import RunStore, Workers, draw_samples
-from estimators.workers import Span, _packed, _Portions, _unpacked
+from estimators.portions import Portions, Span
+from estimators.workers import _packed, _unpacked
 from randtensor.errors import InputError, WorkersError
 from randtensor.quantity import Quantity
 from theory_checks import Claim, verify
@@ -193,7 +194,7 @@ def test_a_clock_that_jumps_changes_nothing(monkeypatch):
     lost=st.sets(st.integers(0, 20)),
 )
 def test_portions_cover_every_block_once(spans, workers, costs, lost):
-    portions = _Portions([Span(index, 0, count) for index, count in spans], workers, None)
+    portions = Portions([Span(index, 0, count) for index, count in spans], workers, None)
     seen, number = [], 0
     while (span := portions.next()) is not None:
         number += 1

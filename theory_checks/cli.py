@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from randtensor.errors import InputError
 from theory_checks.cli_records import COMMANDS, write_documents
-from theory_checks.store_commands import gc, opened_workers
+from theory_checks.plan_command import plan
+from theory_checks.store_commands import gc, opened_workers, worker_options
 from theory_checks.terminal import Program, check_writable, console, progress_bar
 
 __all__ = ["main"]
@@ -39,28 +41,7 @@ def main() -> None:
 @main.command()
 @click.argument("targets", nargs=-1, metavar="[SUITE | FILE.toml | FILE.py]...")
 @click.option("--budget", type=float, default=1.0, show_default=True, help="Factor on the number of samples.")
-@click.option("--jobs", type=int, default=None, help="Workers [default: the number of processors].")
-@click.option(
-    "--executor",
-    type=click.Choice(["threads", "processes"]),
-    default="threads",
-    show_default=True,
-    help="What the workers are; it changes no number.",
-)
-@click.option(
-    "--scheduler",
-    default=None,
-    metavar="ADDRESS",
-    help="Draw on the cluster of this Dask scheduler instead, such as tcp://host:8786.",
-)
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    default=None,
-    metavar="FILE",
-    help="Keep every finished block of samples in this file.",
-)
-@click.option("--resume", is_flag=True, help="Go on with what the store holds; without it, the file must be new.")
+@worker_options
 @click.option("--rng", type=int, default=0, show_default=True, help="Seed: the same seed gives the same numbers.")
 @click.option(
     "--only",
@@ -117,13 +98,9 @@ def main() -> None:
 @click.pass_context
 def verify(
     context: click.Context,
+    /,
     targets: tuple[str, ...],
     budget: float,
-    jobs: int | None,
-    executor: str,
-    scheduler: str | None,
-    store: Path | None,
-    resume: bool,
     rng: int,
     only: tuple[str, ...],
     quick: bool,
@@ -134,6 +111,7 @@ def verify(
     documents: bool | None,
     inputs: Path | None,
     normalize: bool,
+    **workplace: Any,
 ) -> None:
     """Check the claims of suites and files; without any, those of every suite.
 
@@ -150,7 +128,7 @@ def verify(
         if targets and not any(target in SUITES for target in targets):
             raise InputError("inputs is given, but only suites use it, expected the name of a suite")
         rows = load_inputs(inputs, normalize=normalize)
-    with opened_workers(jobs, executor, scheduler, store, resume) as workers, progress_bar() as progress:
+    with opened_workers(**workplace) as workers, progress_bar() as progress:
         try:
             report = run(
                 list(targets or sorted(SUITES)),
@@ -312,7 +290,7 @@ def _pair(text: str) -> tuple[str, str]:
     return index.strip(), size.strip()
 
 
-for command in (*COMMANDS, gc):
+for command in (*COMMANDS, gc, plan):
     main.add_command(command)
 
 

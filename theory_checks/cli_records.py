@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from randtensor.errors import InputError
-from theory_checks.store_commands import is_store, show_store
+from theory_checks.store_commands import is_store, opened_workers, show_store, worker_options
 from theory_checks.terminal import check_writable, complain, console, progress_bar, waiting
 
 __all__ = ["COMMANDS", "write_documents"]
@@ -91,9 +91,9 @@ def diff(context: click.Context, first: Path, second: Path) -> None:
 @click.command()
 @click.argument("record", type=click.Path(path_type=Path), metavar="RESULTS.json")
 @click.argument("targets", nargs=-1, metavar="[SUITE | FILE.toml | FILE.py]...")
-@click.option("--jobs", type=int, default=None, help="Worker threads [default: the number of processors].")
+@worker_options
 @click.pass_context
-def reproduce(context: click.Context, record: Path, targets: tuple[str, ...], jobs: int | None) -> None:
+def reproduce(context: click.Context, /, record: Path, targets: tuple[str, ...], **workplace: Any) -> None:
     """Draw the samples of a run again, and tell which of its numbers agree.
 
     Claims in TOML are taken from the record, others from where they were, or from the targets given.
@@ -103,8 +103,8 @@ def reproduce(context: click.Context, record: Path, targets: tuple[str, ...], jo
     from theory_checks.reproducing import reproduce as run
     from theory_checks.tables import comparison_tables
 
-    with progress_bar() as progress:
-        found = run(record, list(targets) or None, jobs=jobs, progress=progress)
+    with opened_workers(**workplace) as workers, progress_bar() as progress:
+        found = run(record, list(targets) or None, jobs=workers, progress=progress)
     for note in found.notes:
         complain(note)
     for part in comparison_tables(found.comparison):

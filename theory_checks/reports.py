@@ -20,6 +20,8 @@ from theory_checks.results import Result, plain
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from estimators.store import Traffic
+
 __all__ = ["Interrupted", "Report", "package_version"]
 
 
@@ -39,6 +41,7 @@ class Report:
     planned : claims that were to be checked.
     interrupted : whether the run was cut short, so that claims are missing or looked at less than planned.
     origins : where the claims of each target came from, see `theory_checks.loading.Loaded.to_dict`.
+    traffic : samples that came out of the run store and that went into it; None without one.
     """
 
     targets: tuple[str, ...]
@@ -55,6 +58,7 @@ class Report:
     time_budget: float | None = None
     interrupted: bool = False
     origins: tuple[dict[str, Any], ...] = ()
+    traffic: Traffic | None = None
 
     @property
     def false_refutation(self) -> float:
@@ -126,12 +130,14 @@ class Report:
         return record
 
     def run_dict(self) -> dict[str, Any]:
-        """What differs from run to run of the same claims: when, where and how long."""
+        """What differs from run to run of the same claims: when, where, how long, and what a store had of it."""
+        store = None if self.traffic is None else {"read": self.traffic.read, "kept": self.traffic.kept}
         return {
             "schema": RUN_SCHEMA,
             "created": self.created,
             "platform": platform.platform(),
             "seconds": self.seconds,
+            "store": store,
             "claims": {result.claim.label: result.seconds for result in self.results},
         }
 

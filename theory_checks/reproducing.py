@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from estimators.workers import Jobs
 from randtensor.errors import InputError
 from theory_checks.loading import Loaded, load_toml_text
 from theory_checks.rendering.comparing import Comparison, compare_records
@@ -41,7 +42,7 @@ def reproduce(
     record: Any,
     target: Any = None,
     *,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     progress: Callable[[RunProgress], None] | None = None,
 ) -> Reproduction:
     """Draw the samples of a record again, at its seed and options, and compare every number.

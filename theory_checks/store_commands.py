@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from randtensor.errors import StoreError, WorkersError
+from randtensor.errors import InputError, StoreError, WorkersError
 from theory_checks.terminal import console
 
 if TYPE_CHECKING:
     from estimators import Workers
 
-__all__ = ["gc", "is_store", "opened_workers", "show_store"]
+__all__ = ["gc", "is_store", "opened_workers", "show_store", "worker_options"]
 
 _RETRIES = 3  # of a task whose worker is lost
 _PATIENCE = 30  # seconds, to reach a scheduler
@@ -26,19 +26,71 @@ _MAGIC = b"SQLite format 3\0"
 _SUFFIXES = (".sqlite", ".sqlite3", ".db")
 
 
+_OPTIONS = (
+    click.option("--jobs", type=int, default=None, help="Workers [default: the number of processors]."),
+    click.option(
+        "--executor",
+        type=click.Choice(["threads", "processes"]),
+        default="threads",
+        show_default=True,
+        help="What the workers are; it changes no number.",
+    ),
+    click.option(
+        "--scheduler",
+        default=None,
+        metavar="ADDRESS",
+        help="Draw on the cluster of this Dask scheduler instead, such as tcp://host:8786.",
+    ),
+    click.option(
+        "--store",
+        type=click.Path(path_type=Path),
+        default=None,
+        metavar="FILE",
+        help="Keep every finished block of samples in this file.",
+    ),
+    click.option("--resume", is_flag=True, help="Go on with what the store holds; without it, the file must be new."),
+    click.option(
+        "--memory",
+        default=None,
+        metavar="SIZE",
+        help="Bound on the memory of the program, such as 4GiB: fewer blocks are drawn at a time; no number changes.",
+    ),
+)
+
+
+def worker_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say who draws and where samples are kept; `opened_workers` takes them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
 @contextmanager
 def opened_workers(
-    jobs: int | None, executor: str, scheduler: str | None, store: Path | None, resume: bool
+    jobs: int | None = None,
+    executor: str = "threads",
+    scheduler: str | None = None,
+    store: Path | None = None,
+    resume: bool = False,
+    memory: str | None = None,
 ) -> Iterator[Workers]:
     """Workers for one run of the program, which ends in the same way on SIGTERM as on Ctrl-C.
 
+    The arguments are the options of `worker_options`.
+
     Raises
     ------
+    InputError : options that do not fit together.
     StoreError : a store that exists and is not to be resumed, or that is none.
     WorkersError : a scheduler that cannot be reached.
     """
     from estimators import RunStore, Workers
 
+    if memory is not None and scheduler is not None:
+        raise InputError(
+            f"memory is {memory!r}, but it bounds this process alone, and the scheduler is {scheduler}, "
+            "expected the limit that its workers were started with: dask worker --memory-limit"
+        )
     if resume and store is None:
         raise StoreError("resume is given without a store, expected the file to go on with: --store FILE")
     if store is not None and not resume and (store.exists() or store.is_symlink()):
@@ -47,7 +99,7 @@ def opened_workers(
         stack.enter_context(_terminable())
         kept = None if store is None else stack.enter_context(RunStore(store))
         if scheduler is None:
-            yield stack.enter_context(Workers(jobs, executor=executor, store=kept))
+            yield stack.enter_context(Workers(jobs, executor=executor, store=kept, memory=memory))
         else:
             client = stack.enter_context(_client(scheduler))
             count = jobs or sum(client.ncores().values()) or None

@@ -117,9 +117,10 @@ def verify(
     workers = Workers.of(jobs)
     if time_budget is not None and not workers.plain_threads:
         raise InputError(
-            "time_budget is given together with a store or an executor, expected one of them: samples that follow from "
-            "a clock are not those of another run"
+            "time_budget is given together with a store, an executor or a bound on memory, expected one of them: "
+            "samples that follow from a clock are not those of another run"
         )
+    known = None if workers.store is None else workers.store.traffic
     root = root_sequence(rng)
     vectors = checked_inputs(inputs)
     start = time.perf_counter()
@@ -161,6 +162,7 @@ def verify(
             time_budget=time_budget,
             interrupted=interrupted,
             origins=tuple(part.to_dict() for part in loaded),
+            traffic=None if known is None or workers.store is None else workers.store.traffic - known,
         )
 
     work = [_work(claim, claim.counts) for claim in claims]

@@ -2,6 +2,6 @@
 
 from estimators.store.environment import environment
 from estimators.store.identity import identity
-from estimators.store.runs import RunStore, Stored, Stream
+from estimators.store.runs import RunStore, Stored, Stream, Traffic
 
-__all__ = ["RunStore", "Stored", "Stream", "environment", "identity"]
+__all__ = ["RunStore", "Stored", "Stream", "Traffic", "environment", "identity"]

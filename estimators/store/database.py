@@ -91,12 +91,14 @@ def reported(path: Path) -> Iterator[None]:
     """SQLite's errors as sentences."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (UnicodeDecodeError, sqlite3.Error) as error:
         code = str(getattr(error, "sqlite_errorname", ""))
         if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
             reason = f"cannot grow ({error}), expected space on the disk: what is in it is kept, free some and resume"
         elif code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             reason = f"is locked by another process for {_PATIENCE:g} s, expected it to be free now and then"
+        elif isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error):  # of a name, or in a message
+            reason = "is damaged (a text in it is not UTF-8), expected a run store"
         elif code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             reason = f"is damaged ({error}), expected a run store"
         elif code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):

@@ -29,7 +29,7 @@ from estimators.store.identity import identity
 from randtensor.errors import StoreError
 from randtensor.quantity import Quantity, Sizes
 
-__all__ = ["RunStore", "Stored", "Stream"]
+__all__ = ["RunStore", "Stored", "Stream", "Traffic"]
 
 _FORMAT = re.compile(r"(<f8|<c16|<f4|<c8|<i8|<i4|\|b1|\|i1|\|u1|<u8|<u4|<i2|<u2)\((\d+(?:,\d+)*)\)")
 
@@ -52,6 +52,20 @@ class Stored:
     samples: int
     bytes: int
     current: bool
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Samples that came out of a store and that went into it."""
+
+    read: int = 0
+    kept: int = 0
+
+    def __add__(self, other: Traffic) -> Traffic:
+        return Traffic(self.read + other.read, self.kept + other.kept)
+
+    def __sub__(self, other: Traffic) -> Traffic:
+        return Traffic(self.read - other.read, self.kept - other.kept)
 
 
 class RunStore:
@@ -85,6 +99,8 @@ class RunStore:
 
     def __init__(self, path: str | os.PathLike[str], *, writable: bool = True) -> None:
         self.path, self.writable = Path(path), writable
+        #: samples that were read and kept through this object
+        self.traffic = Traffic()
         check(self.path, writable=writable)
         self._connection: sqlite3.Connection | None = None
         self._closed, self._lock, self._process = False, threading.RLock(), os.getpid()
@@ -197,7 +213,9 @@ class Stream:
                 "WHERE stream = (SELECT id FROM stream WHERE key = ?) AND number >= ? AND number < ?",
                 (self.key, first, last),
             ).fetchall()
-        return {number: self._decoded(number, *row) for number, *row in rows}
+        found = {number: self._decoded(number, *row) for number, *row in rows}
+        self.store.traffic += Traffic(read=len(found) * self.length)
+        return found
 
     def write(self, blocks: Mapping[int, NDArray[Any]]) -> None:
         """Keep blocks, by number; they are in the file when this returns, whatever happens to the process then.
@@ -222,6 +240,8 @@ class Stream:
                 if not new:  # another process was faster
                     where = "SELECT checksum FROM block WHERE stream = ? AND number = ?"
                     self._compare(number, checksum, connection.execute(where, (stream, number)).fetchone()[0])
+
+        self.store.traffic += Traffic(kept=len(rows) * self.length)
 
     def _compare(self, number: int, mine: bytes, theirs: bytes) -> None:
         if mine != theirs:

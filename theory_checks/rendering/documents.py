@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from randtensor.errors import InputError
+from randtensor.errors import InputError, RandtensorError
 from theory_checks.rendering.rows import Row
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def render(record: Mapping[str, Any], formats: Iterable[str] | None = None) -> d
 
     Raises
     ------
-    InputError : a format that is not known, or whose libraries are not installed.
+    InputError : a format that is not known, or whose libraries are not installed; a record with damaged details.
     """
     chosen = list(FORMATS) if formats is None else list(formats)
     for name in chosen:
@@ -53,7 +53,16 @@ def render(record: Mapping[str, Any], formats: Iterable[str] | None = None) -> d
     files: dict[str, bytes] = {}
     drawings = Drawings(record)
     for name in chosen:
-        files |= FORMATS[name](record, drawings)
+        try:
+            files |= FORMATS[name](record, drawings)
+        except RandtensorError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # fits and quantiles among the details of an entry are described by no schema
+            raise InputError(
+                f"record cannot be rendered as {name} ({type(error).__name__}: {error}), "
+                "expected entries whose details are those that verify writes"
+            ) from error
     return files
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from randtensor.errors import InputError
 from theory_checks.rendering.rows import Row
+from theory_checks.rendering.schema import violation
 
 __all__ = ["RUN_SCHEMA", "SCHEMA", "read_json", "read_record"]
 
@@ -89,4 +90,6 @@ def read_record(source: Any) -> dict[str, Any]:
             raise InputError(
                 f"{what} has a damaged entry {label!r} ({type(error).__name__}: {error}), expected the results of a run"
             ) from None
+    if (problem := violation(source)) is not None:
+        raise InputError(f"{what} is damaged: {problem}, as in the results of a run")
     return dict(source)

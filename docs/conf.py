@@ -113,14 +113,14 @@ def show_formulas(_app, doctree, _name):
 
 def write_formula(writer, node):
     """MathML, which browsers show without a program from elsewhere."""
-    writer.body.append(f"<span class='math'>{formula_html(node.astext())}</span>")
+    writer.body.append(f"<span class='formula'>{formula_html(node.astext())}</span>")
     raise nodes.SkipNode
 
 
 def write_display(writer, node):
     """The same, on a line of its own."""
     formula = formula_html(node.astext()).replace('display="inline"', 'display="block"', 1)
-    writer.body.append(f"<div class='math' tabindex='0'>{formula}</div>")
+    writer.body.append(f"<div class='formula' tabindex='0'>{formula}</div>")
     raise nodes.SkipNode
 
 

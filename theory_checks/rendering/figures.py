@@ -46,8 +46,10 @@ class Drawings:
         if index not in self._figures:
             figure = figure_of(self._results[index])
             if figure is not None:
-                figure.draw_without_rendering()
-                figure.set_layout_engine("none")  # the places of its axes are found, which costs as much as drawing
+                figure.get_layout_engine().execute(figure)
+                # the places of its axes are found, which costs as much as drawing; with the name "none" instead, every
+                # format would be drawn twice
+                figure.set_layout_engine(None)
             self._figures[index] = figure
         return self._figures[index]
 
@@ -106,7 +108,8 @@ def pdf_of(figure: Any) -> bytes:
 def _new(width: float, height: float) -> Any:
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    # points, as in SVG and PDF: what is measured for one is not measured again for the other
+    return Figure(figsize=(width, height), dpi=72, layout="constrained")
 
 
 def _column(measurements: Any, key: str) -> Any:

@@ -73,11 +73,13 @@ def statement_html(text: str) -> str:
 
 
 def formula_html(latex: str) -> str:
-    """A formula as MathML; parentheses keep their size, which reads better in a line of text."""
+    """A formula as MathML; parentheses and bars keep their size, which reads better in a line of text."""
     from latex2mathml.converter import convert
 
     try:
-        converted: str = convert(latex.replace(r"\left(", "(").replace(r"\right)", ")"))
+        for fence, bracket in ((r"\left(", "("), (r"\right)", ")"), (r"\lvert ", "|"), (r"\rvert", "|")):
+            latex = latex.replace(fence, bracket)
+        converted: str = convert(latex)
     except Exception:  # of whatever kind: the formula is the author's, and the page must not fail on it
         return f"<code>{escape(latex)}</code>"
     return converted

@@ -155,7 +155,7 @@ def test_what_libraries_take_for_themselves_is_seen():
 
 def test_not_even_one_block_fits():
     huge = rt.norm(rt.gaussian(N, N, N), "frobenius")
-    with pytest.raises(InputError, match=r"memory is .* MiB, but a block of .* at n = 4096 takes 1\.\d TiB beside"):
+    with pytest.raises(InputError, match=r"memory is .* [MG]iB, but a block of .* at n = 4096 takes 1\.\d TiB beside"):
         estimators.estimate(huge, 4096, samples=2, rng=0, jobs=Workers(2, memory=int(resident() + 2e8)))
     claim = Claim("huge", huge, predicted=rt.Theta(N**1.5), n=[8, 16, 4096], samples=4)
     length = Claim("length", rt.norm(rt.gaussian(N)), predicted=rt.Theta(N**0.5), n=[16, 64, 256])

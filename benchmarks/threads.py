@@ -1,4 +1,4 @@
-"""What a second thread gains: the same samples on one thread and on two."""
+"""What a second core gains: the same samples on one thread, on two, and in two processes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ THREADS = 2
 
 
 def run(width: int, seconds: float) -> list[list[float]]:
-    """Seconds per sample on one thread and on two, in turns; run in a process of its own."""
+    """Seconds per sample on one thread, on two, and in two processes, in turns; run in a process of its own."""
     import estimators
 
     quantity = cubic()
-    samples = max(8 * THREADS, 2**20 // width)
+    samples = max(8 * THREADS, 2**21 // width)
 
-    def sample(jobs: int, seed: int) -> Any:
+    def sample(jobs: Any, seed: int) -> Any:
         return estimators.estimate(quantity, width, statistic="rms", samples=samples, rng=seed, jobs=jobs)
 
-    calls = {str(jobs): partial(sample, jobs) for jobs in (1, THREADS)}
-    found = interleaved(calls, dict.fromkeys(calls, samples), seconds=seconds)
+    with estimators.Workers(THREADS, executor="processes") as processes:
+        sample(processes, 0)  # starts them
+        calls = {str(jobs): partial(sample, jobs) for jobs in (1, THREADS, processes)}
+        found = interleaved(calls, dict.fromkeys(calls, samples), seconds=seconds)
     return [list(found[name].seconds) for name in calls]
 
 
@@ -38,12 +40,20 @@ def measure(report: Callable[[str], None] = lambda text: None) -> Section:
     rows, ratios = [], []
     for width in WIDTHS:
         report(f"threads, width {width}")
-        one, two = (Timing(tuple(times)) for times in in_subprocess(run, width=width, seconds=3.0))
+        one, two, apart = (Timing(tuple(times)) for times in in_subprocess(run, width=width, seconds=5.0))
         ratios.append(one.minimum / two.minimum)
-        rows.append((f"2^{width.bit_length() - 1}", str(one), str(two), f"{ratios[-1]:.2f}"))
+        gain = f"{one.minimum / apart.minimum:.2f}"
+        rows.append((f"2^{width.bit_length() - 1}", str(one), str(two), str(apart), f"{ratios[-1]:.2f}", gain))
     return Section(
         name="threads",
-        headers=("width n", "one thread", "two threads", "times faster"),
+        headers=(
+            "width n",
+            "one thread",
+            "two threads",
+            "two processes",
+            "times faster, threads",
+            "times faster, processes",
+        ),
         rows=tuple(rows),
         targets=(Target("times faster with a second thread, worst", min(ratios), 1.7, at_least=True),),
         notes=(f"Time per sample: minimum, and in brackets the median, on {os.cpu_count()} cores; in turns.",),

@@ -26,7 +26,8 @@ def _keep_freed_memory() -> None:
     """Ask the GNU allocator to reuse blocks of up to 64 MB, and to hold on to up to 256 MB between samples.
 
     By default it returns large blocks to the system when they are freed, and at widths around 2^18 the page faults of
-    getting them back take 40 % of the time (``benchmarks/width.py`` shows it). Other allocators are left alone.
+    getting them back take 40 % of the time (``benchmarks/width.py`` shows it). Threads have pools of their own, in
+    pieces of 64 MB that are returned in any case: so all share one pool. Other allocators are left alone.
     """
     import ctypes
     import sys
@@ -34,7 +35,8 @@ def _keep_freed_memory() -> None:
     if sys.platform.startswith("linux"):
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:
-            m_trim_threshold, m_mmap_threshold = -1, -3
+            m_trim_threshold, m_mmap_threshold, m_arena_max = -1, -3, -8
+            mallopt(m_arena_max, 1)
             mallopt(m_mmap_threshold, 2**26)
             mallopt(m_trim_threshold, 2**28)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html.parser
 import io
 import json
 import re
@@ -15,6 +14,7 @@ import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from html_elements import Elements
 
 import randtensor as rt
 from theory_checks import Claim, Exact, Identity, NoDefiniteBound, QuantileSlopes, Tight, Zero, verify
@@ -153,49 +153,28 @@ def test_junit_tells_verdicts_apart(record, rendered):
     assert suite.get("errors") == str(verdicts.count("inconclusive"))
 
 
-class Page(html.parser.HTMLParser):
-    void = frozenset({"meta", "br", "link", "img", "hr", "input"})
-
-    def __init__(self, text):
-        super().__init__()
-        self.stack, self.tags, self.ids, self.links = [], [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
-        self.tags.append((tag, given))
-        self.ids += [given["id"]] if "id" in given else []
-        self.links += [given[key] for key in ("href", "src", "xlink:href") if key in given]
-        if tag not in self.void:
-            self.stack.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in self.void:
-            self.stack.pop()
-
-    def handle_endtag(self, tag):
-        assert self.stack.pop() == tag
+def links(page):
+    return [each[key] for each in page.all for key in ("href", "src", "xlink:href") if key in each]
 
 
 def test_the_page_stands_alone_and_is_sound(record, rendered):
     text = rendered["report.html"].decode()
-    page = Page(text)
-    assert page.stack == []
-    assert len(set(page.ids)) == len(page.ids)
+    page = Elements(text)
+    assert page.open == []
+    ids = [each["id"] for each in page.all if "id" in each]
+    assert len(set(ids)) == len(ids)
     # links lead to places in the page, and nothing is fetched or run
-    assert page.links and all(link.startswith("#") and link[1:] in page.ids for link in page.links)
-    assert not {"script", "iframe", "link", "img"} & {tag for tag, _ in page.tags}
+    assert links(page) and all(link.startswith("#") and link[1:] in ids for link in links(page))
+    assert not page.of("script", "iframe", "link", "img")
     assert not re.search(r"@import|url\((?!#)", text)
     assert "<script>" not in text and "&lt;script&gt;" in text
-    tags = [tag for tag, _ in page.tags]
-    assert dict(page.tags)["html"] == {"lang": "en"} and tags.count("h1") == 1
+    assert page.of("html")[0]["lang"] == "en" and len(page.of("h1")) == 1
     # every figure is described, and no colour in one is fixed
-    drawn = [given for _, given in page.tags if given.get("role") == "img"]
-    assert len(drawn) == tags.count("svg") == len(record["results"])
+    drawn = [each for each in page.all if each.get("role") == "img"]
+    assert len(drawn) == len(page.of("svg")) == len(record["results"])
     assert all(given["aria-label"] for given in drawn)
     assert not re.findall(r'style="[^"]*#[0-9a-f]{6}', text)
-    assert "prefers-color-scheme: dark" in text and "math" in tags
+    assert "prefers-color-scheme: dark" in text and page.of("math")
 
 
 @pytest.mark.parametrize(
@@ -215,12 +194,11 @@ def test_the_page_stands_alone_and_is_sound(record, rendered):
 )
 def test_a_formula_cannot_act(record, formula):
     claim = {**record["results"][0], "statement": f"a ${formula}$ b"}
-    page = Page(render({**record, "results": [claim]}, ["html"])["report.html"].decode())
-    assert page.stack == []
-    assert not {"script", "img", "b", "i"} & {tag for tag, _ in page.tags}
-    formulas = [given for tag, given in page.tags if tag.startswith("m") and tag not in ("main", "meta")]
-    assert not [name for given in formulas for name in given if re.match("on|href|src|style|class", name)]
-    assert all(link.startswith("#") for link in page.links)
+    page = Elements(render({**record, "results": [claim]}, ["html"])["report.html"].decode())
+    assert page.open == [] and not page.of("script", "img", "b", "i")
+    formulas = [each for each in page.all if "math" in each["in"]]
+    assert formulas and not [name for each in formulas for name in each if re.match("on|href|src|style|class", name)]
+    assert all(link.startswith("#") for link in links(page))
 
 
 def test_the_appendix_names_its_figures_and_escapes_words(rendered):
@@ -403,7 +381,7 @@ def test_odd_results_are_rendered():
     jsonschema.validate(record, SCHEMA_FILE)
     for content in (record, {**record, "results": []}):
         rendered = render(content)
-        assert Page(rendered["report.html"].decode()).stack == []
+        assert Elements(rendered["report.html"].decode()).open == []
         for name in ("claims.tex", "report.md", "report.html"):
             assert not re.search(rb"\b(nan|None|undefined)\b", rendered[name].split(b"</style>")[-1])
     assert "no &lt;samples&gt;" in render(record, ["html"])["report.html"].decode()

@@ -124,7 +124,7 @@ def test_a_selection_of_nothing_is_an_error():
     ("target", "message"),
     [
         ("weak-correlation", ": did you mean 'weak-correlations'?"),
-        ("nothing alike", "or the path of a .py file"),
+        ("nothing alike", "or the path of a file of claims, .toml or .py"),
         ("missing.py", "file missing.py does not exist"),
         ([], "target has no claims"),
         ([3], "target has the entry 3, expected a Claim, the name of a suite or a file"),

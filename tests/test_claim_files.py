@@ -178,6 +178,17 @@ class TestPositions:
         located = parse_located(f"a = [\n{rows}]\nb = 1\n", "file")
         assert located.lines == {("a",): 1, ("b",): 20003}
 
+    @pytest.mark.parametrize("number", ["9" * 400, "-" + "9" * 20, "0x" + "f" * 5000, str(2**63)])
+    def test_an_integer_beyond_64_bits_is_refused(self, number):
+        text = HEADER + CLAIM + f"margin = {number}\n"
+        assert problems(text) == [
+            (line_of(text, "margin"), "there is an integer of more than 64 bits, expected smaller ones")
+        ]
+
+    def test_a_number_of_more_digits_than_python_reads(self):
+        with pytest.raises(rt.InputError, match="expected integers of 64 bits"):
+            read_toml(f"format = {'9' * 5000}", "file.toml")
+
     def test_a_syntax_error_has_its_line(self):
         assert problems("a = 1\nb = \n")[0][0] == 2
 

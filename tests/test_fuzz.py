@@ -9,6 +9,7 @@ import json
 import time
 
 import pytest
+from changed_records import places, replaced
 from click.testing import CliRunner
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -102,21 +103,6 @@ ODD = st.sampled_from(
     lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text(max_size=3), parts, max_size=3),
     max_leaves=5,
 )
-
-
-def places(record, path=()):
-    items = record.items() if isinstance(record, dict) else enumerate(record) if isinstance(record, list) else ()
-    for key, part in items:
-        yield (*path, key)
-        yield from places(part, (*path, key))
-
-
-def replaced(record, path, value):
-    if not path:
-        return value
-    copy = dict(record) if isinstance(record, dict) else list(record)
-    copy[path[0]] = replaced(copy[path[0]], path[1:], value)
-    return copy
 
 
 LENGTH = rt.norm(rt.gaussian(N))

@@ -1,10 +1,10 @@
 """Accessibility of report.html, as far as a machine can tell: structure, descriptions, and contrast (WCAG 2.2)."""
 
-import html.parser
 import re
 from itertools import pairwise
 
 import pytest
+from html_elements import Elements
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -16,37 +16,6 @@ from theory_checks import Claim, Exact, NoDefiniteBound, verify
 from theory_checks.rendering import render
 
 n = rt.Scale("n")
-VOID = {"meta", "br", "link", "img", "hr", "input"}
-
-
-class Elements(html.parser.HTMLParser):
-    """Every element with its attributes, the elements that it is in, and its text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.all, self.open = [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        element = {"tag": tag, "text": "", "in": [each["tag"] for each in self.open], **dict(attributes)}
-        self.all.append(element)
-        if tag not in VOID:
-            self.open.append(element)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop()["tag"] == tag
-
-    def handle_data(self, data):
-        for element in self.open:
-            element["text"] += data
-
-    def of(self, *tags):
-        return [element for element in self.all if element["tag"] in tags]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html.parser
 import io
 import json
 import re
@@ -15,6 +14,7 @@ import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from html_elements import Elements
 
 import randtensor as rt
 from theory_checks import Claim, Exact, Identity, NoDefiniteBound, QuantileSlopes, Tight, Zero, verify
@@ -95,7 +95,7 @@ def test_the_record_obeys_its_schema(record):
     [
         ({}, "record has the schema None"),
         ({"format": 2}, "format 2, of an older version"),
-        ({"schema": SCHEMA}, "record has no targets, origins"),
+        ({"schema": SCHEMA}, "record is damaged: it has no targets, expected it"),
         ([1], "record has the schema None"),
         ("missing.json", r"missing.json cannot be read"),
     ],
@@ -106,14 +106,21 @@ def test_what_is_no_record_is_refused(source, message):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("measured", "much"), ("samples", []), ("sizes", [{}]), ("details", None), ("interval", [1])]
+    ("key", "value", "message"),
+    [
+        ("measured", "much", r"is damaged: results\[0\].measured is 'much', expected number or null"),
+        ("details", None, r"is damaged: results\[0\].details is None, expected object"),
+        ("interval", [1], r"is damaged: results\[0\].interval is \[1\], expected 2 entries"),
+        ("samples", [], r"has a damaged entry 'A.1' \(\w+: .*\), expected the results of a run"),
+        ("sizes", [{}], r"has a damaged entry 'A.1' \(\w+: .*\), expected the results of a run"),
+    ],
 )
-def test_a_damaged_entry_is_refused(record, key, value):
+def test_a_damaged_entry_is_refused(record, key, value, message):
     damaged = {**record, "results": [{**record["results"][0], key: value}]}
-    with pytest.raises(rt.InputError, match=r"damaged entry 'A.1' \(\w+: .*\), expected the results of a run"):
+    with pytest.raises(rt.InputError, match=f"record {message}"):
         read_record(damaged)
     without = {name: entry for name, entry in record["results"][0].items() if name != key}
-    with pytest.raises(rt.InputError, match=f"record has no {key}, expected"):
+    with pytest.raises(rt.InputError, match=rf"record is damaged: results\[0\] has no {key}, expected it"):
         read_record({**record, "results": [without]})
 
 
@@ -146,49 +153,52 @@ def test_junit_tells_verdicts_apart(record, rendered):
     assert suite.get("errors") == str(verdicts.count("inconclusive"))
 
 
-class Page(html.parser.HTMLParser):
-    void = frozenset({"meta", "br", "link", "img", "hr", "input"})
-
-    def __init__(self, text):
-        super().__init__()
-        self.stack, self.tags, self.ids, self.links = [], [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
-        self.tags.append((tag, given))
-        self.ids += [given["id"]] if "id" in given else []
-        self.links += [given[key] for key in ("href", "src", "xlink:href") if key in given]
-        if tag not in self.void:
-            self.stack.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in self.void:
-            self.stack.pop()
-
-    def handle_endtag(self, tag):
-        assert self.stack.pop() == tag
+def links(page):
+    return [each[key] for each in page.all for key in ("href", "src", "xlink:href") if key in each]
 
 
 def test_the_page_stands_alone_and_is_sound(record, rendered):
     text = rendered["report.html"].decode()
-    page = Page(text)
-    assert page.stack == []
-    assert len(set(page.ids)) == len(page.ids)
+    page = Elements(text)
+    assert page.open == []
+    ids = [each["id"] for each in page.all if "id" in each]
+    assert len(set(ids)) == len(ids)
     # links lead to places in the page, and nothing is fetched or run
-    assert page.links and all(link.startswith("#") and link[1:] in page.ids for link in page.links)
-    assert not {"script", "iframe", "link", "img"} & {tag for tag, _ in page.tags}
+    assert links(page) and all(link.startswith("#") and link[1:] in ids for link in links(page))
+    assert not page.of("script", "iframe", "link", "img")
     assert not re.search(r"@import|url\((?!#)", text)
     assert "<script>" not in text and "&lt;script&gt;" in text
-    tags = [tag for tag, _ in page.tags]
-    assert dict(page.tags)["html"] == {"lang": "en"} and tags.count("h1") == 1
+    assert page.of("html")[0]["lang"] == "en" and len(page.of("h1")) == 1
     # every figure is described, and no colour in one is fixed
-    drawn = [given for _, given in page.tags if given.get("role") == "img"]
-    assert len(drawn) == tags.count("svg") == len(record["results"])
+    drawn = [each for each in page.all if each.get("role") == "img"]
+    assert len(drawn) == len(page.of("svg")) == len(record["results"])
     assert all(given["aria-label"] for given in drawn)
     assert not re.findall(r'style="[^"]*#[0-9a-f]{6}', text)
-    assert "prefers-color-scheme: dark" in text and "math" in tags
+    assert "prefers-color-scheme: dark" in text and page.of("math")
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"\text{<script>alert(1)</script>}",
+        r"\href{javascript:alert(1)}{x}",
+        r"\style{background: url(//evil)}{x}",
+        r"\class{verdicts}{x}",
+        r"\mathrm{<img src=x onerror=alert(1)>}",
+        r"\text{&lt;script&gt;alert(1)&lt;/script&gt;}",
+        r"\fbox{<b onclick=alert(1)>} \operatorname{<i>}",
+        r"\left< x \right> < 1 & \color{red\"onload=\"alert(1)}{x}",
+        r"<script>alert(1)</script>",
+        r"\unknown<script>alert(1)</script>}",
+    ],
+)
+def test_a_formula_cannot_act(record, formula):
+    claim = {**record["results"][0], "statement": f"a ${formula}$ b"}
+    page = Elements(render({**record, "results": [claim]}, ["html"])["report.html"].decode())
+    assert page.open == [] and not page.of("script", "img", "b", "i")
+    formulas = [each for each in page.all if "math" in each["in"]]
+    assert formulas and not [name for each in formulas for name in each if re.match("on|href|src|style|class", name)]
+    assert all(link.startswith("#") for link in links(page))
 
 
 def test_the_appendix_names_its_figures_and_escapes_words(rendered):
@@ -293,6 +303,27 @@ class TestReproducing:
         with pytest.raises(rt.InputError, match="does not exist"):
             reproduce(record)
 
+    def test_a_record_does_not_run_a_file_that_it_calls_a_suite(self, tmp_path):
+        path = tmp_path / "evil.py"
+        path.write_text("raise SystemExit('run')\n")
+        record = json.loads(json.dumps(verify(claims()[0], rng=0, jobs=1).to_dict()))
+        record["origins"] = [{"name": str(path), "kind": "suite", "title": "", "source": ""}]
+        with pytest.raises(rt.InputError, match="is not known, expected correlation-functions"):
+            reproduce(record)
+
+    @pytest.mark.parametrize(
+        "seed", [{}, {"entropy": "x", "spawn_key": []}, [1.5], [-1], -1, {"entropy": 1, "spawn_key": 2}]
+    )
+    def test_a_seed_that_is_none(self, record, seed):
+        with pytest.raises(rt.InputError, match=r"record has the seed .*, expected that of a run|rng is -1"):
+            reproduce({**record, "seed": seed}, claims()[0])
+
+    @pytest.mark.parametrize("name", ["x" * 5000 + ".py", "a\0b.py", "/", ""])
+    def test_a_file_that_is_none(self, record, name):
+        origin = {"name": name, "kind": "file", "title": "", "source": ""}
+        with pytest.raises(rt.InputError, match="expected"):
+            reproduce({**record, "origins": [origin]})
+
     def test_a_record_that_was_changed_is_not_reproduced(self, tmp_path):
         report = verify(claims()[0], rng=0, jobs=1).to_dict()
         changed = json.loads(json.dumps(report))
@@ -305,6 +336,7 @@ def test_every_field_of_the_record_is_described():
     parts = [SCHEMA_FILE, *(SCHEMA_FILE["$defs"][name] for name in ("result", "measurement", "origin"))]
     for name, field in (pair for part in parts for pair in part["properties"].items()):
         assert f"| `{name}` | {field.get('description', '')}" in text
+        assert field.keys() & {"description", "enum", "const"}  # choices speak for themselves
 
 
 def test_the_findings_are_claims_with_their_controls():
@@ -349,7 +381,7 @@ def test_odd_results_are_rendered():
     jsonschema.validate(record, SCHEMA_FILE)
     for content in (record, {**record, "results": []}):
         rendered = render(content)
-        assert Page(rendered["report.html"].decode()).stack == []
+        assert Elements(rendered["report.html"].decode()).open == []
         for name in ("claims.tex", "report.md", "report.html"):
             assert not re.search(rb"\b(nan|None|undefined)\b", rendered[name].split(b"</style>")[-1])
     assert "no &lt;samples&gt;" in render(record, ["html"])["report.html"].decode()

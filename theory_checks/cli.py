@@ -84,7 +84,7 @@ def main() -> None:
     "--report/--no-report",
     "documents",
     default=None,
-    help="Render the results, a second or two per claim [default: if --out is given].",
+    help="Render the results, about half a second per claim [default: if --out is given].",
 )
 @click.option(
     "--inputs", type=click.Path(path_type=Path), default=None, help="Input vectors as rows: a .npy or .csv file."

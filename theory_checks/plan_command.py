@@ -23,7 +23,7 @@ def plan(
 ) -> None:
     """Predict how long verify will take, and how much memory, from small samples of every claim.
 
-    It takes a second or two per claim. Exit status: 0, 2 bad input, 3 some blocks do not fit into the memory.
+    It takes well below a second per claim. Exit status: 0, 2 bad input, 3 some blocks do not fit into the memory.
     """
     from rich.markup import escape
     from rich.table import Table

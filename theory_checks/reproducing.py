@@ -16,7 +16,7 @@ from theory_checks.loading import Loaded, load_toml_text
 from theory_checks.rendering.comparing import Comparison, compare_records
 from theory_checks.rendering.records import read_record
 from theory_checks.reports import Report
-from theory_checks.suites import SuiteOptions
+from theory_checks.suites import SuiteOptions, load_suite
 from theory_checks.verification import RunProgress, verify
 
 __all__ = ["Reproduction", "reproduce"]
@@ -99,6 +99,7 @@ def _sampled(record: Mapping[str, Any]) -> dict[str, Any]:
 def _origin(origin: Mapping[str, Any], options: SuiteOptions, notes: list[str]) -> str | Loaded:
     name, kind = str(origin["name"]), origin["kind"]
     if kind == "suite":
+        load_suite(name)  # refuses whatever is none: a record must not have a file run under this name
         return name
     if kind != "file":
         raise InputError(
@@ -106,7 +107,10 @@ def _origin(origin: Mapping[str, Any], options: SuiteOptions, notes: list[str]) 
             "expected target=: those claims, or a file of them"
         )
     path = Path(name)
-    changed = path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != origin["sha256"]
+    try:
+        changed = path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != origin.get("sha256")
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror or error}, expected the file of the run") from error
     if origin.get("text") is not None:
         if changed:
             notes.append(f"{name} has changed since: its text in the record was used")
@@ -117,6 +121,9 @@ def _origin(origin: Mapping[str, Any], options: SuiteOptions, notes: list[str]) 
 
 
 def _seed(seed: Any) -> Any:
-    if isinstance(seed, Mapping):
-        return np.random.SeedSequence(seed["entropy"], spawn_key=tuple(seed["spawn_key"]))
-    return np.random.SeedSequence(list(seed)) if isinstance(seed, Iterable) else seed
+    try:
+        if isinstance(seed, Mapping):
+            return np.random.SeedSequence(seed["entropy"], spawn_key=tuple(seed["spawn_key"]))
+        return np.random.SeedSequence(list(seed)) if isinstance(seed, Iterable) else seed
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise InputError(f"record has the seed {seed!r}, expected that of a run") from error

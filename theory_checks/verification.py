@@ -70,7 +70,8 @@ def verify(
 
     Parameters
     ----------
-    target : name of a suite, path of a Python file that defines ``claims = [...]``, a claim, or a list of these.
+    target : name of a suite, path of a file of claims (TOML, or Python that defines ``claims``), a claim, or a list of
+        these.
     rng : seed. Every claim has its own streams, keyed by its id, so that ``only`` changes no number.
     jobs : number of threads (default: that of the processors), an executor, or `estimators.Workers`, which may keep the
         samples in a store. Changes nothing in the results.

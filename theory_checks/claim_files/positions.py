@@ -69,19 +69,32 @@ def parse_located(text: str, name: str) -> Located:
         raise ClaimFileError(name, (Problem(line, f"{message[:1].lower()}{message[1:]}, expected TOML"),)) from None
     except RecursionError:
         raise InputError(f"{name} is nested too deeply, expected a file of claims") from None
+    except ValueError as error:  # Python reads no number of thousands of digits
+        raise InputError(f"{name} cannot be read: {error}, expected integers of 64 bits") from None
     text = text.replace("\r\n", "\n")
     lines: dict[Path, int] = {}
     counts: dict[Path, int] = {}
     table: Path = ()
     for number, statement in _statements(text):
-        stripped = statement.lstrip()
+        stripped, parsed = statement.lstrip(), tomllib.loads(statement)
+        if _is_too_large(parsed):
+            raise ClaimFileError(
+                name, (Problem(number, "there is an integer of more than 64 bits, expected smaller ones"),)
+            )
         if stripped.startswith("["):
-            table = _header(tomllib.loads(statement), stripped.startswith("[["), counts)
+            table = _header(parsed, stripped.startswith("[["), counts)
             lines.setdefault(table, number)
         else:
-            for path in _set_by(tomllib.loads(statement)):
+            for path in _set_by(parsed):
                 lines.setdefault(table + path, number)
     return Located(values, lines)
+
+
+def _is_too_large(value: Any) -> bool:
+    """Whether there is an integer in it that TOML does not promise to hold."""
+    if isinstance(value, dict | list):
+        return any(map(_is_too_large, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 from randtensor import Order, Scale
@@ -12,6 +12,7 @@ from randtensor import Order, Scale
 __all__ = ["escape_latex", "formula_html", "measured_latex", "statement_html"]
 
 _FORMULA = re.compile(r"(?<!\\)\$([^$]+)\$")
+_ACTIVE = ("href", "style", "class")  # attributes that lead elsewhere, fetch, or change the page
 
 
 def measured_latex(result: Mapping[str, Any]) -> str:
@@ -73,13 +74,26 @@ def statement_html(text: str) -> str:
 
 
 def formula_html(latex: str) -> str:
-    """A formula as MathML; parentheses and bars keep their size, which reads better in a line of text."""
-    from latex2mathml.converter import convert
+    r"""A formula as MathML; parentheses and bars keep their size, which reads better in a line of text.
+
+    Nothing in it can act: words are escaped, and links and styles are left out.
+
+    >>> print(formula_html(r"\href{javascript:x}{a} < \text{<b>}"))  # doctest: +ELLIPSIS
+    <math ...<mi>a</mi>...<mo>&lt;</mo><mtext>&lt;b&gt;</mtext></mrow></math>
+    """
+    from xml.etree.ElementTree import tostring
+
+    from latex2mathml.converter import convert_to_element
 
     try:
         for fence, bracket in ((r"\left(", "("), (r"\right)", ")"), (r"\lvert ", "|"), (r"\rvert", "|")):
             latex = latex.replace(fence, bracket)
-        converted: str = convert(latex)
+        tree = convert_to_element(latex)
     except Exception:  # of whatever kind: the formula is the author's, and the page must not fail on it
         return f"<code>{escape(latex)}</code>"
+    # the converter writes symbols as entities, and unescapes all words with them: words must stay words
+    for element in tree.iter():
+        element.text = element.text and unescape(element.text)
+        element.attrib = {name: unescape(value) for name, value in element.items() if name not in _ACTIVE}
+    converted: str = tostring(tree, encoding="unicode")
     return converted

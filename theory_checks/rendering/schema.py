@@ -59,7 +59,7 @@ def _violations(value: Any, schema: Mapping[str, Any], place: str) -> Iterator[s
                 yield from _violations(entry, part, f"{place}.{name}" if place else str(name))
         for name in schema.get("required", ()):
             if name not in value:
-                yield f"{place or 'it'} has no {name}"
+                yield f"{place or 'it'} has no {name}, expected it"
 
 
 def _problem(value: Any, schema: Mapping[str, Any]) -> str | None:

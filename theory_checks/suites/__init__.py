@@ -76,7 +76,7 @@ def load_suite(name: str) -> Suite:
         from difflib import get_close_matches
 
         close = get_close_matches(name, SUITES, n=1)
-        hint = f": did you mean {close[0]!r}?" if close else " or the path of a .py file"
+        hint = f": did you mean {close[0]!r}?" if close else " or the path of a file of claims, .toml or .py"
         raise InputError(f"suite {name!r} is not known, expected {', '.join(sorted(SUITES))}{hint}")
     module: Any = import_module(SUITES[name])
     return Suite(name, module.TITLE, module.SOURCE, module.claims)

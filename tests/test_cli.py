@@ -203,10 +203,10 @@ def test_a_run_tells_what_its_store_had(run, tmp_path):
 def test_a_reproduction_takes_the_options_of_workers(run, tmp_path):
     run("verify", "mine.py")
     for options in (["--executor", "processes", "--jobs", "2"], ["--store", "runs.sqlite"], ["--memory", "4GiB"]):
-        found = run("reproduce", "results/results.json", *options)
+        found = run("reproduce", "results/results.json", "mine.py", *options)
         assert found.exit_code == 0, found.output
     assert "samples" in run("show", "runs.sqlite").output
-    found = run("reproduce", "results/results.json", "--store", "runs.sqlite")
+    found = run("reproduce", "results/results.json", "mine.py", "--store", "runs.sqlite")
     assert found.exit_code == 2 and "store runs.sqlite exists" in found.output
 
 

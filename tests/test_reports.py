@@ -286,7 +286,7 @@ class TestReproducing:
         assert differ.exit_code == 0 and "L " in differ.stdout
         assert run(main, ["diff", "out/results.json", "mine.toml"]).exit_code == 2
 
-    def test_a_program_is_run_only_if_it_is_the_one_of_the_run(self, tmp_path):
+    def test_a_program_is_run_only_if_it_is_named(self, tmp_path):
         source = (
             "import randtensor as rt\nfrom theory_checks import Claim\nn = rt.Scale('n')\n"
             "claims = [Claim('length', rt.norm(rt.gaussian(n)), predicted='Theta(n^{1/2})', n=[16, 64], samples=50)]\n"
@@ -295,13 +295,16 @@ class TestReproducing:
         path.write_text(source)
         record = verify(str(path), rng=0, jobs=1).to_dict()
         assert record["origins"][0]["text"] is None and "import" not in json.dumps(record)
-        assert reproduce(record, jobs=1).comparison.reproduced
-        path.write_text(source + "raise SystemExit('run')\n")
-        with pytest.raises(rt.InputError, match="has changed since the run, expected it as it was"):
+        with pytest.raises(rt.InputError, match=r"a record gets no program run, expected it as a target: .*mine.py"):
             reproduce(record)
+        found = reproduce(record, str(path), jobs=1)
+        assert found.comparison.reproduced and found.notes == ()
+        path.write_text(source + "# a remark\n")
+        found = reproduce(record, [path], jobs=1)
+        assert found.comparison.reproduced and found.notes == ("mine.py has changed since the run",)
         path.unlink()
         with pytest.raises(rt.InputError, match="does not exist"):
-            reproduce(record)
+            reproduce(record, str(path))
 
     def test_a_record_does_not_run_a_file_that_it_calls_a_suite(self, tmp_path):
         path = tmp_path / "evil.py"

@@ -96,7 +96,7 @@ def diff(context: click.Context, first: Path, second: Path) -> None:
 def reproduce(context: click.Context, /, record: Path, targets: tuple[str, ...], **workplace: Any) -> None:
     """Draw the samples of a run again, and tell which of its numbers agree.
 
-    Claims in TOML are taken from the record, others from where they were, or from the targets given.
+    Claims in TOML are taken from the record, suites from the library; a Python file has to be among the targets.
 
     Exit status: 0 all numbers agree up to rounding, 1 some do not, 2 bad input.
     """

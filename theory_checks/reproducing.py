@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,13 +48,13 @@ def reproduce(
 ) -> Reproduction:
     """Draw the samples of a record again, at its seed and options, and compare every number.
 
-    Claims in TOML are taken from the record itself, suites from the library. A Python file is run from where the record
-    says it was, since no program is ever taken from a record.
+    Claims in TOML are taken from the record itself, suites from the library. A Python file has to be given as the
+    target: a record is data, and gets no program run, neither one in it nor one that it names.
 
     Parameters
     ----------
     record : path of a ``results.json``, or what is in it.
-    target : where the claims are, as for `verify`, if not where the record says.
+    target : where the claims are, as for `verify`, if not in the record or the library.
     jobs, progress : see `verify`.
 
     Raises
@@ -75,6 +76,8 @@ def reproduce(
     notes: list[str] = []
     if target is None:
         target = [_origin(origin, options, notes) for origin in record["origins"]]
+    else:
+        notes += _changes(target, record["origins"])
     labels = [result["id"] or result["name"] for result in record["results"]]
     report = verify(
         target,
@@ -106,18 +109,31 @@ def _origin(origin: Mapping[str, Any], options: SuiteOptions, notes: list[str]) 
             "record is of claims that were given in Python, of which it does not know how to make them again, "
             "expected target=: those claims, or a file of them"
         )
-    path = Path(name)
+    if origin.get("text") is None:
+        raise InputError(
+            f"record is of the program {name}, and a record gets no program run, "
+            f"expected it as a target: randtensor reproduce RESULTS.json {name}"
+        )
+    if _checksum(name) not in (None, origin.get("sha256")):
+        notes.append(f"{name} has changed since: its text in the record was used")
+    return load_toml_text(origin["text"], name, options)
+
+
+def _checksum(name: Any) -> str | None:
+    """Of a file; None of what is none, or cannot be read."""
     try:
-        changed = path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != origin.get("sha256")
-    except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror or error}, expected the file of the run") from error
-    if origin.get("text") is not None:
-        if changed:
-            notes.append(f"{name} has changed since: its text in the record was used")
-        return load_toml_text(origin["text"], name, options)
-    if changed:
-        raise InputError(f"{name} has changed since the run, expected it as it was, or the file to run as the target")
-    return name
+        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+    except (OSError, TypeError, ValueError):
+        return None
+
+
+def _changes(target: Any, origins: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Sentences about files among the targets that the record has with another checksum."""
+    then = {Path(str(origin["name"])).name: origin.get("sha256") for origin in origins if origin["kind"] == "file"}
+    targets = target if isinstance(target, list | tuple) else [target]
+    now = {Path(each).name: _checksum(each) for each in targets if isinstance(each, str | os.PathLike)}
+    changed = [name for name, checksum in now.items() if checksum is not None and then.get(name, checksum) != checksum]
+    return [f"{name} has changed since the run" for name in changed]
 
 
 def _seed(seed: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from theory_checks.rendering.figures import Drawings, describe_figure, pdf_of
 from theory_checks.rendering.formulas import escape_latex, measured_latex
+from theory_checks.rendering.records import reproducing_command
 from theory_checks.rendering.rows import Row
 
 __all__ = ["file_name", "latex_files"]
@@ -50,7 +51,8 @@ def latex_files(record: Mapping[str, Any], drawings: Drawings) -> dict[str, byte
             }
         )
     titles = [origin["title"] for origin in record["origins"] if origin["title"]]
-    words = {"record": record, "rows": rows, "title": ", ".join(titles) or "Verification of claims"}
+    title = ", ".join(titles) or "Verification of claims"
+    words = {"record": record, "rows": rows, "title": title, "again": reproducing_command(record)}
     for name in ("appendix.tex", "claims.tex"):
         files[name] = environment.get_template(f"{name}.jinja").render(words).encode()
     return files

@@ -8,6 +8,7 @@ from typing import Any
 from theory_checks.rendering.figures import Drawings, describe_figure, svg_of
 from theory_checks.rendering.formulas import formula_html, measured_latex, statement_html
 from theory_checks.rendering.latex import file_name
+from theory_checks.rendering.records import reproducing_command
 from theory_checks.rendering.rows import Row
 
 __all__ = ["html_page"]
@@ -44,6 +45,9 @@ def html_page(record: Mapping[str, Any], drawings: Drawings) -> str:
         )
     titles = [origin["title"] for origin in record["origins"] if origin["title"]]
     page: str = environment.get_template("report.html.jinja").render(
-        record=record, claims=claims, title=", ".join(titles) or "Verification of claims"
+        record=record,
+        claims=claims,
+        title=", ".join(titles) or "Verification of claims",
+        again=reproducing_command(record),
     )
     return page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from randtensor.errors import InputError
 from theory_checks.rendering.rows import Row
 from theory_checks.rendering.schema import violation
 
-__all__ = ["RUN_SCHEMA", "SCHEMA", "read_json", "read_record"]
+__all__ = ["RUN_SCHEMA", "SCHEMA", "read_json", "read_record", "reproducing_command"]
 
 #: of ``results.json``: the number grows when a field changes its meaning or goes, not when one is added
 SCHEMA = "randtensor/results/3"
@@ -66,3 +67,18 @@ def read_record(source: Any) -> dict[str, Any]:
                 f"{what} has a damaged entry {label!r} ({type(error).__name__}: {error}), expected the results of a run"
             ) from None
     return dict(source)
+
+
+def reproducing_command(record: Mapping[str, Any]) -> str:
+    """What draws every number of a record again; programs have to be named, see `theory_checks.reproducing`.
+
+    >>> origins = [{"name": "notes/mine.py", "kind": "file"}, {"name": "random-tensors", "kind": "suite"}]
+    >>> reproducing_command({"origins": origins})
+    'randtensor reproduce results.json mine.py random-tensors'
+    >>> reproducing_command({"origins": origins[1:]})
+    'randtensor reproduce results.json'
+    """
+    origins = record["origins"]
+    programs = any(origin["kind"] == "file" and origin.get("text") is None for origin in origins)
+    named = [shlex.quote(Path(origin["name"]).name) for origin in origins if programs]
+    return " ".join(["randtensor reproduce results.json", *named])

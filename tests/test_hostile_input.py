@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from changed_records import places, replaced
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -66,23 +67,6 @@ json_values = st.recursive(
     lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text(max_size=5), parts, max_size=3),
     max_leaves=6,
 )
-
-
-def places(record, path=()):
-    """Where there is something in a record."""
-    if path:
-        yield path
-    items = record.items() if isinstance(record, dict) else enumerate(record) if isinstance(record, list) else ()
-    for key, part in items:
-        yield from places(part, (*path, key))
-
-
-def replaced(record, path, value):
-    if not path:
-        return value
-    copy = dict(record) if isinstance(record, dict) else list(record)
-    copy[path[0]] = replaced(copy[path[0]], path[1:], value)
-    return copy
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from estimators._records import matching_schema, number, plain
 from estimators.errors_of_samples import influence_of, standard_error
 from estimators.moments import Moments
-from estimators.sampling import Progress, describe, draw_samples, positive_integer
+from estimators.sampling import Progress, describe, draw_samples
 from estimators.sources import Source, identify, merged_sources, sources_from
 from estimators.statistics import Statistic, Summary
 from estimators.workers import Jobs
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Quantity, resolve_sizes
 from randtensor.seeding import Seed, root_sequence

@@ -148,7 +148,8 @@ class Workers:
         ----------
         quantity, sizes, root : what to sample.
         spans : what is to be drawn; the costliest first, so that no worker is left with it at the end.
-        keep : takes each portion as it is done, in this thread; after an exception also what was under way then.
+        keep : takes each portion as it is done, in this thread; after an exception also what was under way then, but
+            for executors from elsewhere.
         tell : called in this thread after portions were kept.
         steps : blocks in a portion, by size; None lets them follow from measured cost.
 

@@ -18,7 +18,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ROOT", "Timing", "in_subprocess", "interleaved", "machine", "module_of", "peak_memory_of", "timed"]
+__all__ = [
+    "ROOT",
+    "Timing",
+    "in_subprocess",
+    "interleaved",
+    "machine",
+    "module_of",
+    "peak",
+    "peak_memory_of",
+    "reset_peak",
+    "timed",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -101,15 +112,26 @@ def peak_memory_of(call: Callable[[], Any]) -> float:
     smaller: only the first and largest call of a process is then measured well.
     """
     gc.collect()
+    before = reset_peak()
+    call()
+    return peak() - before
+
+
+def reset_peak() -> float:
+    """Make the high-water mark of resident memory the present size, and return that; else the lifetime peak."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")  # the high-water mark becomes the present size
-        before = _status("VmRSS")
-        call()
-        return _status("VmHWM") - before
+        Path("/proc/self/clear_refs").write_text("5")
+        return _status("VmRSS")
     except OSError:
-        before = _lifetime_peak()
-        call()
-        return _lifetime_peak() - before
+        return _lifetime_peak()
+
+
+def peak() -> float:
+    """The high-water mark of resident memory, in bytes."""
+    try:
+        return _status("VmHWM")
+    except OSError:
+        return _lifetime_peak()
 
 
 def _status(name: str) -> float:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks._limited import memory_limit
-from benchmarks._measure import _lifetime_peak, _status
+from benchmarks._measure import peak, reset_peak
 from benchmarks._subject import Array, Weights, rms
 from benchmarks.contenders import LIBRARY, contender
 
@@ -34,7 +32,7 @@ def widths(key: str, quantity: str, sizes: Sequence[int], seconds: float, longes
     engine = competitor.engine(quantity)
     smallest = COMPARED_FORMED if key == "formed" else 16
     engine.sample(smallest, engine.count(smallest), 0)
-    with_imports, available = _resident(), memory_limit()
+    with_imports, available = reset_peak(), memory_limit()
     taken: list[tuple[int, float]] = []
     for n in sizes:
         least = competitor.least(quantity, n)
@@ -44,11 +42,11 @@ def widths(key: str, quantity: str, sizes: Sequence[int], seconds: float, longes
         if _predicted(taken, n) > longest:
             yield {"width": n, "stopped": f"a sample over {longest:g} s"}
             break
-        _reset_peak()
+        reset_peak()
         count, begin = engine.count(n), time.perf_counter()
         engine.sample(n, count, 0)
         first = time.perf_counter() - begin
-        peak = _peak() - with_imports
+        memory = peak() - with_imports
         found: list[float] = []
         busy, begin = time.process_time(), time.perf_counter()
         while len(found) < 1 or (time.perf_counter() - begin < seconds and len(found) < 200):
@@ -63,7 +61,7 @@ def widths(key: str, quantity: str, sizes: Sequence[int], seconds: float, longes
             "median": float(np.median(found)),
             "processor": processor,
             "first": first,
-            "memory": peak,
+            "memory": memory,
             "count": count,
         }
     # Last, because what this leaves in memory would hide the peaks.
@@ -151,22 +149,3 @@ def _fit(sizes: Sequence[int], samples: Sequence[Array]) -> dict[str, Any]:
     value = float(weights @ np.log([v for v, _ in found]))
     error = float(np.sqrt(sum((w * e / v) ** 2 for w, (v, e) in zip(weights, found, strict=True))))
     return {"exponent": value, "error": error, "samples": [len(s) for s in samples]}
-
-
-def _resident() -> float:
-    try:
-        return _status("VmRSS")
-    except OSError:
-        return _lifetime_peak()
-
-
-def _reset_peak() -> None:
-    with suppress(OSError):  # no /proc: the peak is then that of the whole life
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak() -> float:
-    try:
-        return _status("VmHWM")
-    except OSError:
-        return _lifetime_peak()

@@ -8,24 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randtensor.arguments import finite_array, float_array
 from randtensor.errors import InputError, ShapeError
 
-__all__ = ["check_steps", "check_times", "finite_numbers", "masks_by_step"]
+__all__ = ["check_steps", "check_times", "masks_by_step"]
 
 Array = NDArray[np.float64]
-
-
-def finite_numbers(name: str, value: Any, *, single: bool = False) -> Array:
-    """An array of finite numbers; with ``single``, those of float32 stay so.
-
-    Raises
-    ------
-    InputError : anything else.
-    """
-    array = _numbers(name, value, single)
-    if not np.isfinite(array).all():
-        raise InputError(f"{name} has {np.count_nonzero(~np.isfinite(array))} NaN or infinite entries, expected none")
-    return array
 
 
 def check_times(times: Any) -> Array:
@@ -35,7 +23,7 @@ def check_times(times: Any) -> Array:
     ------
     InputError : anything else.
     """
-    array = np.atleast_1d(_numbers("times", times))
+    array = np.atleast_1d(float_array("times", times))
     if array.ndim != 1 or not array.size or not (array >= 0).all():
         raise InputError(f"times is {times!r}, expected non-negative numbers")
     return array
@@ -64,13 +52,13 @@ def masks_by_step(masks: Any, trained: int, steps: int) -> Callable[[int], Array
     if masks is None:
         return lambda step: None
     if not callable(masks):
-        table = finite_numbers("masks", masks)
+        table = np.array(finite_array("masks", masks))
         if table.ndim != 2 or table.shape[1] != trained or len(table) < steps:
             raise ShapeError(f"masks has shape {table.shape}, expected ({steps}, {trained}): a row per step")
         return lambda step: table[step][:, None]
 
     def row(step: int) -> Array:
-        found = finite_numbers("masks", masks(step))
+        found = finite_array("masks", masks(step))
         if found.ndim not in (1, 2) or found.shape[-1] != trained:
             raise ShapeError(
                 f"masks has shape {found.shape} at step {step}, expected ({trained},) or (samples, {trained})"
@@ -78,11 +66,3 @@ def masks_by_step(masks: Any, trained: int, steps: int) -> Callable[[int], Array
         return found[..., None]
 
     return row
-
-
-def _numbers(name: str, value: Any, single: bool = False) -> Array:
-    kept = single and getattr(value, "dtype", None) == np.float32
-    try:
-        return np.array(value, dtype=np.float32 if kept else float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is {value!r}, expected numbers") from error

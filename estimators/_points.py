@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from estimators.sampling import describe, positive_integer
+from estimators.sampling import describe
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Quantity, resolve_sizes
 

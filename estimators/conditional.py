@@ -17,10 +17,11 @@ from estimators._k_statistics import HIGHEST_ORDER, centred, jackknife, pairings
 from estimators.cumulants import Cumulant, cumulant, entropy, from_draws
 from estimators.joint import Joint
 from estimators.power_sums import check_samples
-from estimators.sampling import Progress, draw_samples, positive_integer
+from estimators.sampling import Progress, draw_samples
 from estimators.sources import identify
 from estimators.statistics import summarize
 from estimators.workers import Jobs
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError, ShapeError
 from randtensor.programs.trace import Expression
 from randtensor.quantity import Quantity, resolve_sizes

@@ -16,10 +16,11 @@ from estimators._samples_of_both import check_mergeable, weighted
 from estimators.estimation import check_scalar
 from estimators.joint import Joint
 from estimators.power_sums import PowerSums, check_order, check_samples
-from estimators.sampling import Progress, describe, draw_samples, positive_integer
+from estimators.sampling import Progress, describe, draw_samples
 from estimators.sources import identify
 from estimators.statistics import Summary, summarize
 from estimators.workers import Jobs
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError
 from randtensor.quantity import Quantity, resolve_sizes
 from randtensor.seeding import Seed, root_sequence

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from estimators._records import matching_schema, number, plain
 from estimators.errors_of_samples import influence_of, standard_error
 from estimators.moments import Moments
-from estimators.sampling import Progress, describe, draw_samples, positive_integer
+from estimators.sampling import Progress, describe, draw_samples
 from estimators.sources import Source, identify, merged_sources, sources_from
 from estimators.statistics import Statistic, Summary
 from estimators.workers import Jobs
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError, ShapeError
 from randtensor.quantity import Quantity, resolve_sizes
 from randtensor.seeding import Seed, root_sequence
@@ -75,6 +76,8 @@ class Estimate:
     def __str__(self) -> str:
         tails = ", heavy tails" if self.heavy_tailed and self.error_source != "exact" else ""
         return f"{self.statistic} {self.value:.6g} ± {self.error:.2g} ({self.samples} samples{tails})"
+
+    __repr__ = __str__  # at a prompt, every field would be pages
 
     def _repr_html_(self) -> str:
         sizes = ", ".join(f"{scale} = {size}" for scale, size in self.sizes.items())

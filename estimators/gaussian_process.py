@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from estimators.kernels import nngp_kernel, tangent_kernel
 from estimators.limit import LinearDynamics
-from estimators.sampling import positive_integer
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError, ShapeError
 from randtensor.random_function import RandomFunction, check_input
 from randtensor.seeding import Seed, root_sequence

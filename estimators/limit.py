@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators._linear_arguments import check_steps, check_times, finite_numbers, masks_by_step
+from estimators._linear_arguments import check_steps, check_times, masks_by_step
 from estimators.training.losses import Loss, loss_function
 from estimators.training.rules import Descent
+from randtensor.arguments import finite_array
 from randtensor.errors import ExactError, InputError, ShapeError
 
 __all__ = ["LinearDynamics", "LinearRun"]
@@ -85,7 +86,7 @@ class LinearDynamics:
     loss: str | Loss = "squared"
 
     def __post_init__(self) -> None:
-        kernel = finite_numbers("kernel", self.kernel)
+        kernel = np.array(finite_array("kernel", self.kernel))
         if kernel.ndim not in (2, 3) or kernel.shape[-2] < kernel.shape[-1] or not kernel.size:
             raise ShapeError(f"kernel has shape {kernel.shape}, expected (P, N) or (samples, P, N) with N at most P")
         trained = kernel.shape[-1]
@@ -309,7 +310,7 @@ class LinearDynamics:
         return np.asarray(self.targets if self.targets.ndim == 2 else self.targets[:, None])
 
     def _start(self, start: Any) -> Array:
-        array = finite_numbers("start", start)
+        array = finite_array("start", start)
         own, samples = (self.kernel.shape[-2], *self.targets.shape[1:]), self.kernel.shape[:-2]
         batch = array.shape[: -len(own)] if array.ndim >= len(own) else ()
         if array.shape[len(batch) :] != own or len(batch) > 1 or (samples and batch not in ((), samples)):

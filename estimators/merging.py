@@ -13,10 +13,11 @@ from estimators.errors_of_samples import root_order
 from estimators.estimation import Estimate, check_scalar, from_draws, from_samples
 from estimators.heavy_tails import is_heavy
 from estimators.moments import Moments
-from estimators.sampling import Progress, describe, draw_samples, positive_integer
+from estimators.sampling import Progress, describe, draw_samples
 from estimators.sources import identify, merged_sources
 from estimators.statistics import Statistic
 from estimators.workers import Jobs
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError
 from randtensor.quantity import Quantity
 

@@ -136,6 +136,8 @@ class RateFit(ComparedByValue):
             f"95 % interval ({low:.{digits}g}, {high:.{digits}g})"
         ) + "".join(f" ({note})" for note in self.notes)
 
+    __repr__ = __str__  # at a prompt, every field would be pages
+
     def _repr_html_(self) -> str:
         rows = [
             (f"{at:.4g}", f"{slope:.4f}", f"{error:.2g}" if math.isfinite(error) else "")

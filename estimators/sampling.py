@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators.store.runs import RunStore, Stream
-from estimators.workers import Jobs, Span, Workers, positive_integer
+from estimators.workers import Jobs, Span, Workers
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError, StoreError
 from randtensor.quantity import Quantity, Sizes
 
-__all__ = ["Progress", "draw_samples", "positive_integer"]
+__all__ = ["Progress", "draw_samples"]
 
 Progress = Callable[[int, int], None]
 

@@ -96,6 +96,8 @@ class Scaling(ComparedByValue):
             + (" (heavy tails: see kurtosis)" if self.heavy_tailed else "")
         )
 
+    __repr__ = __str__  # at a prompt, every field would be pages
+
     def _repr_html_(self) -> str:
         rows = [
             (f"{found.sizes[self.scale]}", f"{found.value:.6g}", f"{found.error:.2g}", str(found.samples))

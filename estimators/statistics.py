@@ -179,7 +179,7 @@ class Statistic:
         return self._summary(samples, probes, _average)
 
     def value(self, samples: NDArray[Any], probes: int = 1) -> float:
-        """The same value without its error, for a fraction of the time.
+        """The same value without its error, which for means and their roots takes a fraction of the time.
 
         >>> Statistic("rms").value(np.array([1.0, 7.0]))
         5.0

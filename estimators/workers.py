@@ -33,10 +33,11 @@ from estimators.portions import AHEAD, Portions, Span, shares
 from estimators.store.environment import environment
 from estimators.store.runs import RunStore
 from randtensor._blas import single_threaded_blas
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError, WorkersError
 from randtensor.quantity import Quantity, Sizes
 
-__all__ = ["Jobs", "Keep", "Span", "Workers", "positive_integer"]
+__all__ = ["Jobs", "Keep", "Span", "Workers"]
 
 _LOST = (BrokenExecutor, CancelledError)
 _REPAIRS = 3  # times in a row that processes may be killed before anything is finished
@@ -147,7 +148,8 @@ class Workers:
         ----------
         quantity, sizes, root : what to sample.
         spans : what is to be drawn; the costliest first, so that no worker is left with it at the end.
-        keep : takes each portion as it is done, in this thread; after an exception also what was under way then.
+        keep : takes each portion as it is done, in this thread; after an exception also what was under way then, but
+            for executors from elsewhere.
         tell : called in this thread after portions were kept.
         steps : blocks in a portion, by size; None lets them follow from measured cost.
 
@@ -260,13 +262,6 @@ Jobs = int | Executor | Workers | None
 _Done = tuple[float, list[NDArray[Any]]]  # seconds, blocks
 
 Submit = Callable[[Span], Future[_Done]]
-
-
-def positive_integer(name: str, value: Any) -> int:
-    """``value`` as an int, or one sentence about it."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{name} is {value!r}, expected a positive integer")
-    return int(value)
 
 
 def _draw(

@@ -1,4 +1,4 @@
-"""What several modules ask of the arrays that they are given."""
+"""What several modules ask of the arrays and numbers that they are given."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from randtensor.errors import InputError
 
-__all__ = ["as_array", "finite_array"]
+__all__ = ["as_array", "finite_array", "float_array", "positive_integer"]
 
 Array = np.ndarray
 
@@ -24,8 +24,24 @@ def as_array(value: Any, dtype: Any = None) -> Array:
     return array
 
 
-def finite_array(name: str, value: Any) -> Array:
-    """An argument, by its name, as an array of finite numbers; an array of float64 is given back as it is.
+def float_array(name: str, value: Any, *, single: bool = False) -> Array:
+    """An argument, by its name, as an array of float64; with ``single``, one of float32 is given back as it is.
+
+    Raises
+    ------
+    InputError : anything that is not made of numbers.
+    """
+    if value is None:
+        raise InputError(f"{name} is None, expected an array of numbers")
+    kept = single and getattr(value, "dtype", None) == np.float32
+    try:
+        return np.asarray(value, dtype=np.float32 if kept else float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} is {value!r}, expected an array of numbers") from error
+
+
+def finite_array(name: str, value: Any, *, single: bool = False) -> Array:
+    """An argument as `float_array`, of which every entry is finite.
 
     Raises
     ------
@@ -34,13 +50,23 @@ def finite_array(name: str, value: Any) -> Array:
     >>> finite_array("x", [1, 2])
     array([1., 2.])
     """
-    if value is None:
-        raise InputError(f"{name} is None, expected an array of numbers")
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is {value!r}, expected an array of numbers") from error
+    array = float_array(name, value, single=single)
     if not np.isfinite(array).all():
         wrong = np.count_nonzero(~np.isfinite(array))
         raise InputError(f"{name} has {wrong} NaN or infinite entries, expected finite numbers")
     return array
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """An argument, by its name, as an int that is at least 1.
+
+    Raises
+    ------
+    InputError : anything else, True among it.
+
+    >>> positive_integer("samples", np.int64(3))
+    3
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InputError(f"{name} is {value!r}, expected a positive integer")
+    return int(value)

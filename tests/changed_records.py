@@ -1,19 +1,23 @@
-"""Records of JSON with something changed in them."""
+"""Records of JSON with one thing in them replaced."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
 
-def places(record, path=()):
+Path = tuple[Any, ...]
+
+
+def places(record: Any, path: Path = ()) -> Iterator[Path]:
     """Where there is something in a record."""
-    if path:
-        yield path
     items = record.items() if isinstance(record, dict) else enumerate(record) if isinstance(record, list) else ()
     for key, part in items:
+        yield (*path, key)
         yield from places(part, (*path, key))
 
 
-def replaced(record, path, value):
-    """The record with something else at a place; the record itself is left as it is."""
+def replaced(record: Any, path: Path, value: Any) -> Any:
+    """A copy with another value at that place."""
     if not path:
         return value
     copy = dict(record) if isinstance(record, dict) else list(record)

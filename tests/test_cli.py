@@ -268,3 +268,9 @@ def test_a_disk_that_is_full_leaves_what_was_there(run, tmp_path):
     assert "randtensor: directory out cannot be written to: File too large" in done.stderr
     after = {path.name: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert {**before, "run.json": b""} == {**after, "run.json": b""}
+
+
+def test_processes_without_what_takes_networks_to_them(run, monkeypatch):
+    monkeypatch.setattr("theory_checks.store_commands.find_spec", lambda name: None)
+    found = run("verify", "mine.py", "--executor", "processes")
+    assert found.exit_code == 2 and "pip install 'randtensor[cluster]'" in found.output

@@ -165,10 +165,18 @@ def test_files_that_are_no_records(run, tmp_path, command, content):
 @example("(n+1)^(9^9)")
 @example("(n+m+1)^" + "9" * 9)
 @example("(n+m+1)^400")
+@example("(a+b+c+d+e+f+g+h)^64")
+@example("".join(f"(a{k}+b{k})" for k in range(99)))
+@example("+".join(f"1/(a{k}+b{k})" for k in range(60)))
+@example("1/(n^99999999+1)")
+@example("1/(n^{1/997}+n^{1/991}+n^{1/983}+1)")
+@example("(n^99999999-m^99999999)/(n-m)")
+@example("n^{-999999999999}")
 def test_expansions(text):
     start = time.monotonic()
     try:
-        parse_expansion(text)
+        found = parse_expansion(text)
+        found.evaluate(dict.fromkeys(found.scale_names, 64))
     except RandtensorError as error:
         assert str(error)
     assert time.monotonic() - start < PATIENCE

@@ -239,7 +239,7 @@ def test_bad_input():
         LinearDynamics(np.triu(np.ones((3, 3))), TARGETS)
     with pytest.raises(InputError, match="kernel has the eigenvalue -1, expected none below zero"):
         LinearDynamics(-np.eye(3), TARGETS).flow(np.zeros(3), 1.0)
-    with pytest.raises(InputError, match="kernel has 1 NaN or infinite entries, expected none"):
+    with pytest.raises(InputError, match="kernel has 1 NaN or infinite entries, expected finite numbers"):
         LinearDynamics([[np.inf]], [1.0])
     with pytest.raises(InputError, match="learning_rate is 0, expected a positive number"):
         LinearDynamics(np.eye(3), TARGETS, learning_rate=0)

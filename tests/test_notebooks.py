@@ -52,3 +52,11 @@ def test_progress_bars_in_notebooks_and_nowhere_else(monkeypatch, notebook, aske
     assert verify(claim, rng=0, jobs=1, progress=asked).results[0].verdict == "consistent"
     assert len(began) == started
     assert all(bar.tasks[0].finished for bar in began)
+
+
+def test_a_prompt_shows_results_as_they_are_printed():
+    scaling = estimators.scaling(length, n=SIZES, samples=50, rng=0)
+    contraction = rt.einsum("a,a->", rt.gaussian(n), rt.gaussian(n))
+    results = [scaling, scaling.fit, scaling.estimates[0], check(claim, rng=0), verify(claim, rng=0)]
+    for value in [*results, contraction.explain()]:
+        assert repr(value) == str(value)

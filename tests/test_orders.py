@@ -202,6 +202,10 @@ class TestScale:
         assert (n * eta).scales == (eta, n)
         assert repr(n) == "Scale('n')" and repr(eta) == "Scale('eta', to=0)"
 
+    def test_powers_are_written_with_two_stars(self) -> None:
+        with pytest.raises(OrderError, match=r"^n\^-1 is not a power, expected n\*\*-1$"):
+            n ^ -1
+
     @pytest.mark.parametrize("name", ["", "2n", "n-1", "n²", "log", "O", "n m", None])
     def test_bad_names(self, name: str) -> None:
         with pytest.raises(OrderError, match=r"^name is "):

@@ -356,7 +356,7 @@ MODEL = LayeredModel(NETWORK, THETA)
         (lambda: spectrum(MODEL, X, k=5, method="Lanczos"), "k is 5, expected at most 4 of 5 eigenpairs by Lanczos"),
         (lambda: spectrum(MODEL, X, method="qr"), "method is 'qr', expected 'auto', 'dense' or 'Lanczos'"),
         (lambda: spectrum(MODEL, X[:, :2]), r"X has shape \(5, 2\), expected \(N, 3\): one input per row"),
-        (lambda: spectrum(MODEL, [[np.nan] * 3]), "X has 3 NaN or infinite entries, expected none"),
+        (lambda: spectrum(MODEL, [[np.nan] * 3]), "X has 3 NaN or infinite entries, expected finite numbers"),
         (lambda: LayeredModel(NETWORK, THETA[:-1]), r"theta has shape \(82,\), expected \(\.\.\., 83\)"),
         (lambda: LayeredModel(NETWORK, [THETA]), "theta has shape .*: those of one network"),
         (

@@ -29,7 +29,7 @@ def plan(
     from rich.table import Table
 
     from estimators.memory import memory_text, parse_memory
-    from estimators.workers import positive_integer
+    from randtensor.arguments import positive_integer
     from theory_checks.planning import plan as run
     from theory_checks.suites import SUITES
 

@@ -178,6 +178,8 @@ class Report:
     def __str__(self) -> str:
         return self.text()
 
+    __repr__ = __str__  # at a prompt, every field would be pages
+
     def _repr_html_(self) -> str:
         from theory_checks.rendering.rows import notebook_table
 

@@ -98,6 +98,8 @@ class Result:
     def __str__(self) -> str:
         return f"{self.claim.label}: {self.verdict}: {self.reason}"
 
+    __repr__ = __str__  # at a prompt, every field would be pages
+
     def _repr_html_(self) -> str:
         from theory_checks.rendering.rows import notebook_table
 

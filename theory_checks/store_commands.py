@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ _OPTIONS = (
         "--memory",
         default=None,
         metavar="SIZE",
-        help="Bound on the memory of the program, such as 4GiB: fewer blocks are drawn at a time; no number changes.",
+        help="Bound on the memory of the program and its threads, such as 4GiB; it changes no number.",
     ),
 )
 
@@ -95,6 +96,11 @@ def opened_workers(
         raise StoreError("resume is given without a store, expected the file to go on with: --store FILE")
     if store is not None and not resume and (store.exists() or store.is_symlink()):
         raise StoreError(f"store {store} exists, expected a new file, or --resume to go on with what it holds")
+    if executor == "processes" and find_spec("cloudpickle") is None:
+        raise WorkersError(
+            "executor is processes, but the package cloudpickle, which takes networks to them, is not installed: "
+            "pip install 'randtensor[cluster]'"
+        )
     with ExitStack() as stack:
         stack.enter_context(_terminable())
         kept = None if store is None else stack.enter_context(RunStore(store))

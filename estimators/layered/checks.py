@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from estimators._linear_arguments import finite_numbers
+from randtensor.arguments import finite_array
 from randtensor.errors import ShapeError
 
 __all__ = ["check_inputs", "check_targets"]
@@ -24,7 +24,7 @@ def check_inputs(X: Any, dimension: int | None = None, name: str = "X") -> Array
     >>> check_inputs([[1, 2]]).dtype
     dtype('float64')
     """
-    array = finite_numbers(name, X, single=True)
+    array = finite_array(name, X, single=True)
     if array.ndim != 2 or not array.size or dimension not in (None, array.shape[1]):
         raise ShapeError(f"{name} has shape {array.shape}, expected (N, {dimension or 'inputs'}): one input per row")
     return array
@@ -40,7 +40,7 @@ def check_targets(y: Any, count: int, name: str = "y") -> Array:
     >>> check_targets([1, 2], 2)
     array([1., 2.])
     """
-    array = finite_numbers(name, y, single=True)
+    array = finite_array(name, y, single=True)
     if array.shape != (count,):
         raise ShapeError(f"{name} has shape {array.shape}, expected ({count},): one number per input")
     return array

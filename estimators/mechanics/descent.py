@@ -12,6 +12,7 @@ from estimators.mechanics.laws import ContinuousLaw, ExactLaw, Hyperparameters, 
 from estimators.mechanics.objectives import Objective, objective_vector
 from estimators.mechanics.symmetries import Symmetry
 from estimators.training.rules import Descent
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError, ShapeError
 
 __all__ = ["ChargeRecorder", "MechanicsRun", "descend"]
@@ -68,8 +69,7 @@ class ChargeRecorder:
         names = [symmetry.name for symmetry in self.symmetries]
         if not names or len(set(names)) < len(names):
             raise InputError(f"symmetries have the names {names}, expected at least one, and names that differ")
-        if isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 1:
-            raise InputError(f"every is {self.every!r}, expected a positive integer")
+        positive_integer("every", self.every)
         start, self._scales = {}, {}
         for symmetry in self.symmetries:
             symmetry.units(parameters)

@@ -13,7 +13,7 @@ import numpy as np
 
 from estimators.mechanics.laws import Hyperparameters, check_learning_rate
 from estimators.mechanics.objectives import Objective
-from estimators.sampling import positive_integer
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError
 
 __all__ = [

@@ -150,15 +150,17 @@ def _inspect(path: Path) -> None:
     if len(header) < 100 or int.from_bytes(header[68:72], "big") != _APPLICATION:
         raise StoreError(f"store {path} is the database of another program, expected a run store")
     with reported(path), closing(_open(path, "ro")) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise StoreError(
+                f"store {path} has the schema {version}, expected at most {VERSION}: a newer version wrote it"
+            )
+        if _schema(connection) != _schema_of(version):
+            raise StoreError(f"store {path} has other tables than the schema {version}, expected a run store")
+        # last, since the constraints of a foreign schema are expressions that it would evaluate
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise StoreError(f"store {path} is damaged ({' '.join(found.split())}), expected a run store")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        schema = _schema(connection)
-    if version > VERSION:
-        raise StoreError(f"store {path} has the schema {version}, expected at most {VERSION}: a newer version wrote it")
-    if schema != _schema_of(version):
-        raise StoreError(f"store {path} has other tables than the schema {version}, expected a run store")
 
 
 def _schema(connection: sqlite3.Connection) -> set[tuple[str, str, str | None]]:

@@ -62,7 +62,7 @@ def identity(quantity: Quantity) -> str:
     """
     try:
         return _digest(quantity)
-    except (TypeError, ValueError, AttributeError) as error:
+    except Exception as error:  # an object may refuse to be taken apart in its own way
         raise StoreError(f"quantity {quantity.describe()} cannot be identified ({error})") from error
 
 
@@ -109,7 +109,9 @@ def _describe(x: Any) -> tuple[tuple[str | bytes, ...], list[Any]]:
     if isinstance(x, np.ndarray | np.generic) and kind.__module__ == "numpy":
         if x.dtype.hasobject:
             return ("objects", str(x.shape)), [x.tolist()]
-        return ("array", x.dtype.str, str(x.shape), np.ascontiguousarray(x).tobytes()), []
+        # a BLAS rounds differently along rows and along columns
+        layout = "C" if x.flags.c_contiguous else "F" if x.flags.f_contiguous else str(x.strides)
+        return ("array", x.dtype.str, str(x.shape), layout, np.ascontiguousarray(x).tobytes()), []
     if isinstance(x, np.dtype):
         return ("dtype", repr(x)), []
     if isinstance(x, type):
@@ -149,7 +151,8 @@ def _describe_object(x: Any) -> tuple[tuple[str | bytes, ...], list[Any]]:
             return ("object",), [kind, *(part for name in sorted(state) for part in (name, state[name]))]
     reduced = x.__reduce_ex__(4)
     if isinstance(reduced, str):
-        return ("global", reduced), [kind]
+        # a function in a wrapper that goes by its name, such as that of functools.cache, is still code
+        return ("global", reduced), [kind, getattr(x, "__wrapped__", None)]
     rest = [list(part) if hasattr(part, "__next__") else part for part in reduced]
     return ("reduced",), rest
 
@@ -193,7 +196,7 @@ def _describe_function(x: types.FunctionType) -> tuple[tuple[str | bytes, ...], 
 
 def _describe_code(x: types.CodeType) -> tuple[tuple[str | bytes, ...], list[Any]]:
     names = repr((x.co_names, x.co_varnames, x.co_freevars, x.co_cellvars, x.co_argcount, x.co_kwonlyargcount))
-    return ("code", x.co_code, names, str(x.co_flags)), list(x.co_consts)
+    return ("code", x.co_code, x.co_exceptiontable, names, str(x.co_flags)), list(x.co_consts)
 
 
 def _globals_of(code: types.CodeType) -> list[str]:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from estimators.sampling import draw_samples, positive_integer
+from estimators.sampling import draw_samples
 from estimators.training.divergence import Divergence, divergence_message
 from estimators.training.observables import OBSERVABLES, Observable, observables
 from estimators.training.results import TrainingRun
 from estimators.training.snapshots import Snapshot
 from estimators.training.specification import Training
 from estimators.workers import Jobs
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError
 from randtensor.parametric import ParametricFunction
 from randtensor.quantity import Draw, Quantity, Sizes, resolve_sizes

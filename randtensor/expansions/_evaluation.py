@@ -14,6 +14,8 @@ from randtensor.orders._monomial import Monomial, Symbol
 
 __all__ = ["evaluated", "rounded"]
 
+_MOST_BITS = 2**20  # of a power of a size: exact ones of exponents without bound would fill the memory
+
 
 def evaluated(polynomial: Polynomial, sizes: Mapping[str, Number]) -> tuple[Fraction, bool]:
     """The value at positive sizes by name, and whether it is exact.
@@ -63,6 +65,11 @@ def _power(symbol: Symbol, level: int, exponent: Fraction, size: Fraction) -> tu
     base = 1 / size if symbol.vanishes else size
     whole = math.floor(exponent)
     broken = power(base, exponent - whole)
+    if abs(whole) * max(base.numerator.bit_length(), base.denominator.bit_length()) > _MOST_BITS:
+        raise OrderError(
+            f"the exponent of {symbol.name} is {exponent} at {symbol.name} = {size}, "
+            f"expected a power of less than {_MOST_BITS} bits"
+        )
     integral = base**whole
     if integral.denominator == 1 and isinstance(broken, Fraction) and broken == 1:
         return integral.numerator, True

@@ -28,6 +28,9 @@ Key = tuple[Exponent, ...]
 # From this many products of terms on it pays to pack exponents into one integer.
 _PACKED_FROM = 256
 
+# Products of terms, times variables, that are written out: (a + b)(c + d)... soon has more than fit into memory.
+_MOST_WORK = 10**6
+
 
 class Variable(NamedTuple):
     """A scale (level 0), its logarithm (1) or its iterated logarithm (2), in the direction of growth."""
@@ -162,6 +165,11 @@ class Polynomial:
         if other.is_one:
             return self
         variables = union(self.variables, other.variables)
+        if len(self.terms) * len(other.terms) * len(variables) > _MOST_WORK:
+            raise OrderError(
+                f"sums of {len(self.terms)} and {len(other.terms)} terms in {len(variables)} variables are to be "
+                "multiplied out, expected smaller ones"
+            )
         first, second = self.aligned(variables), other.aligned(variables)
         try:
             if len(first) * len(second) >= _PACKED_FROM and self.is_exact and other.is_exact:

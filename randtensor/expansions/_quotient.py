@@ -14,8 +14,11 @@ __all__ = ["Factors", "common_multiple", "expanded", "factorised", "reduced"]
 #: Primitive polynomials with integer coefficients, non-negative exponents and no monomial factor, to powers.
 Factors = dict[Polynomial, int]
 
-# Beyond this degree a common divisor is not looked for: it is costly, and sums and equality need none.
+# From this degree on a common divisor is not looked for: it is costly, and sums and equality need none.
 _LARGEST_DEGREE = 512
+
+# A division that looks at more exponents than this is given up: (x^k - y^k)/(x - y) has k terms.
+_MOST_WORK = 4 * 10**5
 
 
 def expanded(factors: Factors) -> Polynomial:
@@ -42,9 +45,10 @@ def factorised(polynomial: Polynomial) -> tuple[Polynomial, Factors]:
     if len(primitive.variables) > 1:
         return unit, {primitive: 1}
     root = _root([primitive], 0)
+    if primitive.lead[0] * root >= _LARGEST_DEGREE:
+        return unit, {primitive: 1}
     factors: Factors = {}
-    dense = _dense(primitive.terms, 0, root)
-    for part in [dense] if len(dense) > _LARGEST_DEGREE else split_roots(dense):
+    for part in split_roots(_dense(primitive.terms, 0, root)):
         factor = _sparse(part, primitive, root)
         factors[factor] = factors.get(factor, 0) + 1
     return unit, factors
@@ -107,7 +111,11 @@ def _exact_quotient(numerator: Polynomial, factor: Polynomial) -> Polynomial | N
     # All exponents are non-negative now, so by total degree only finitely many monomials are smaller.
     lead = max(divisor, key=_degree)
     quotient: dict[Key, Coefficient] = {}
+    work = 0
     while rest:
+        work += len(rest) * len(variables)
+        if work > _MOST_WORK:
+            return None
         top = max(rest, key=_degree)
         key = tuple(a - b for a, b in zip(top, lead, strict=True))
         if min(key) < 0:
@@ -125,7 +133,7 @@ def _exact_quotient(numerator: Polynomial, factor: Polynomial) -> Polynomial | N
 
 
 def _degree(key: Key) -> tuple[int | Fraction, Key]:
-    return sum(key, Fraction(0)), key
+    return sum(key), key
 
 
 def _cancelled(numerator: Polynomial, factor: Polynomial, power: int) -> tuple[Polynomial, Factors]:

@@ -306,18 +306,7 @@ _UFUNCS: dict[np.ufunc, Callable[..., torch.Tensor]] = {
     special.ndtr: torch.special.ndtr,
 }
 for _name in (
-    "add",
-    "subtract",
-    "multiply",
-    "divide",
-    "negative",
-    "reciprocal",
-    "square",
-    "sqrt",
-    "exp",
-    "log",
-    "log1p",
+    *("add", "subtract", "multiply", "divide", "negative", "reciprocal", "square", "sqrt", "sign", "hypot"),
+    *("exp", "log", "log1p", "tanh", "sin", "cos", "arctan", "maximum", "minimum"),
 ):
-    _UFUNCS[getattr(np, _name)] = getattr(torch, _name)
-for _name in ("exp", "log", "log1p", "tanh", "sin", "cos", "arctan", "sign", "hypot", "maximum", "minimum"):
     _UFUNCS[getattr(np, _name)] = getattr(torch, _name)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError
 from randtensor.interop.library import check_dtype, first_line
 from randtensor.interop.torch_arrays import TorchArray, TorchGenerator
@@ -82,8 +83,6 @@ class OnTorch(Quantity):
             raise InputError(f"quantity is {quantity!r}, expected a real one")
         if normals not in ("device", "host"):
             raise InputError(f"normals is {normals!r}, expected 'device' or 'host'")
-        if blocks is not None and (isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1):
-            raise InputError(f"blocks is {blocks!r}, expected a positive integer")
         self.dtype = check_dtype(dtype)
         try:
             self.device = str(torch.empty(1, device=device).device)
@@ -92,7 +91,8 @@ class OnTorch(Quantity):
                 f"device is {device!r}, expected one that PyTorch has here ({first_line(error)})"
             ) from error
         self.quantity, self.normals = quantity, normals
-        self.blocks = blocks or (1 if self.device == "cpu" else BLOCKS_ON_DEVICE)
+        usual = 1 if self.device == "cpu" else BLOCKS_ON_DEVICE
+        self.blocks = usual if blocks is None else positive_integer("blocks", blocks)
         self.version = str(torch.__version__)
         self.scale_names, self.shape, self.shape_known = quantity.scale_names, quantity.shape, quantity.shape_known
         self.probes, self.only_squares = quantity.probes, quantity.only_squares

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from randtensor.arguments import finite_array
+from randtensor.arguments import finite_array, positive_integer
 from randtensor.errors import InputError, ShapeError
 from randtensor.mean_field.averages import sphere_coordinate
-from randtensor.mean_field.checks import check_count, check_subspace
+from randtensor.mean_field.checks import check_subspace
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.targets import SubspaceNorm
 
@@ -67,7 +67,7 @@ class AngleRisk:
 
     def __init__(self, dimension: int, subspace: int, degree: int = 128) -> None:
         check_subspace(dimension, subspace)
-        check_count("degree", degree)
+        positive_integer("degree", degree)
         self.inputs, self.subspace, self.degree = int(dimension), int(subspace), int(degree)
         self.mass = SubspaceNorm(dimension, subspace).mass
         self._alpha, self._beta = (dimension - subspace) / 2 - 1, subspace / 2 - 1
@@ -96,7 +96,7 @@ class AngleRisk:
         """
         from scipy.linalg import eigh_tridiagonal
 
-        check_count("nodes", nodes)
+        positive_integer("nodes", nodes)
         _, first, second = _recurrence(self.inputs, self._alpha, self._beta, nodes)
         x = np.asarray(np.clip(eigh_tridiagonal(first, second[1:], eigvals_only=True), -1.0, 1.0), dtype=np.float64)
         # Christoffel numbers: each to its own precision, however small

@@ -22,8 +22,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError
-from randtensor.mean_field.checks import check_count, check_subspace
+from randtensor.mean_field.checks import check_subspace
 from randtensor.mean_field.neurons import Neurons
 
 __all__ = ["BlockAverages", "check_multiplicities", "sphere_coordinate", "uniform_directions"]
@@ -122,7 +123,7 @@ def uniform_directions(dimension: int, subspace: int, nodes: int) -> tuple[Array
     ((256, 3), True)
     """
     check_subspace(dimension, subspace)
-    check_count("nodes", nodes)
+    positive_integer("nodes", nodes)
     points, weights, left = np.zeros((1, 0)), np.ones(1), np.ones(1)
     for coordinate in range(subspace):
         r, w = sphere_coordinate(dimension - coordinate, nodes)

@@ -11,7 +11,6 @@ from randtensor.arguments import finite_array
 from randtensor.errors import InputError, ShapeError
 
 __all__ = [
-    "check_count",
     "check_covariance",
     "check_dimension",
     "check_inputs",
@@ -21,17 +20,6 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
-
-
-def check_count(name: str, value: Any) -> None:
-    """Refuse what is no positive integer.
-
-    Raises
-    ------
-    InputError : with the value.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{name} is {value!r}, expected a positive integer")
 
 
 def check_positive(name: str, value: Any) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from randtensor.arguments import positive_integer
 from randtensor.errors import InputError
-from randtensor.mean_field.checks import check_count
 from randtensor.mean_field.neurons import Neurons
 from randtensor.mean_field.risks import digest
 from randtensor.mean_field.symmetry import SymmetryGroup
@@ -68,7 +68,7 @@ class Initialization:
     symmetry: SymmetryGroup | None = None
 
     def __post_init__(self) -> None:
-        check_count("dimension", self.dimension)
+        positive_integer("dimension", self.dimension)
         if not isinstance(self.law, str) or self.law not in _LAWS:
             raise InputError(f"law is {self.law!r}, expected one of {', '.join(map(repr, _LAWS))}")
         if not isinstance(self.symmetry, SymmetryGroup | None):
@@ -96,8 +96,8 @@ class Initialization:
         generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(root_sequence(rng))
         order = 1 if self.symmetry is None else self.symmetry.order
         if size is not None:
-            check_count("size", size)
-        check_count("width", width)
+            positive_integer("size", size)
+        positive_integer("width", width)
         if width % order:
             raise InputError(f"width is {width}, expected a positive multiple of {order}, the order of the symmetry")
         lead = () if size is None else (size,)

@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from randtensor.arguments import finite_array
+from randtensor.arguments import finite_array, positive_integer
 from randtensor.errors import InputError, ShapeError
 from randtensor.mean_field.checks import (
-    check_count,
     check_covariance,
     check_dimension,
     check_positive,
@@ -268,5 +267,5 @@ def decay_constant(dimension: int) -> float:
     >>> round(decay_constant(10), 3), decay_constant(1)
     (0.678, 1.0)
     """
-    check_count("dimension", dimension)
+    positive_integer("dimension", dimension)
     return float((dimension + 1) / 2 * dimension ** (-dimension / (dimension + 1)))

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from randtensor.arguments import finite_array
+from randtensor.arguments import finite_array, positive_integer
 from randtensor.errors import InputError, ShapeError
-from randtensor.mean_field.checks import check_count, check_inputs
+from randtensor.mean_field.checks import check_inputs
 from randtensor.mean_field.neurons import Neurons
 
 __all__ = ["SymmetryGroup"]
@@ -105,25 +105,25 @@ class SymmetryGroup:
     @classmethod
     def trivial(cls, dimension: int) -> SymmetryGroup:
         """The identity alone."""
-        check_count("dimension", dimension)
+        positive_integer("dimension", dimension)
         return cls(np.eye(dimension)[None])
 
     @classmethod
     def odd(cls, dimension: int) -> SymmetryGroup:
         """f(-x) = -f(x): neurons in pairs (a, b), (-a, -b)."""
-        check_count("dimension", dimension)
+        positive_integer("dimension", dimension)
         return cls.generated(-np.eye(dimension)[None], [-1])
 
     @classmethod
     def balanced(cls, dimension: int) -> SymmetryGroup:
         """Neurons in pairs (a, b), (-a, b), so that f = 0: a start, and no symmetry of training."""
-        check_count("dimension", dimension)
+        positive_integer("dimension", dimension)
         return cls.generated(np.eye(dimension)[None], [-1])
 
     @classmethod
     def reflection(cls, dimension: int, axis: int = 0, sign: int = 1) -> SymmetryGroup:
         """f(T x) = sign f(x) for the mirror T that changes the sign of one coordinate."""
-        check_count("dimension", dimension)
+        positive_integer("dimension", dimension)
         if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or not 0 <= axis < dimension:
             raise InputError(f"axis is {axis!r}, expected a coordinate from 0 to {dimension - 1}")
         return cls.generated((np.eye(dimension) - 2 * np.outer(*[np.eye(dimension)[axis]] * 2))[None], [sign])
@@ -135,7 +135,7 @@ class SymmetryGroup:
         >>> SymmetryGroup.signed_permutations(3).order
         48
         """
-        check_count("dimension", dimension)
+        positive_integer("dimension", dimension)
         swaps = [np.eye(dimension)[[*range(i), i + 1, i, *range(i + 2, dimension)]] for i in range(dimension - 1)]
         return cls.generated([np.diag([-1.0, *[1.0] * (dimension - 1)]), *swaps])
 

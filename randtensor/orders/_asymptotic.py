@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
+from randtensor.errors import OrderError
 from randtensor.orders._exact import Number, is_finite, is_number
 from randtensor.orders._hull import dominated
 from randtensor.orders._monomial import Monomial, check_symbols
@@ -27,6 +28,9 @@ class Asymptotic(ABC):
     @abstractmethod
     def order(self) -> Order:
         """The growth class, without any constant."""
+
+    def __xor__(self, other: object) -> Never:
+        raise OrderError(f"{self}^{other} is not a power, expected {self}**{other}")
 
     def __lt__(self, other: Asymptotic | Number) -> bool:
         growth = monomials_of(other)

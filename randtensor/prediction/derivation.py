@@ -77,6 +77,8 @@ class Derivation:
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
         return "\n".join([f"{self.bound}, {self.kind}", *(f"  {line}".rstrip() for line in lines)])
 
+    __repr__ = __str__  # at a prompt, every field would be pages
+
     def _repr_latex_(self) -> str:
         return f"${self.bound.latex()}$"
 

@@ -251,6 +251,8 @@ class TestProblems:
             ("x = [1.0, 1.0]", "x = [1.0, nan]", "x =", "input 'x' is nan, expected a finite number"),
             ('"ab,ab->"', '"ab,abc->"', "equation", "claim 'a': operand 1 of 'ab,abc->'"),
             ('"ab,ab->"', '"ab,ac->a"', "equation", "claim 'a': index 'a'"),
+            ('"ab,ab->"', '"ab,cb->ac"', "equation", "leaves 'a', 'c' free, expected a norm, such as"),
+            ('"ab,ab->"\nfactors = ["S", "S"]', '"a->a"\nfactors = ["g"]', "equation", "leaves 'a' free"),
             ("[4, 8, 16]", "[]", "n = []", "n of claim 'a' is [], expected a list of sizes"),
             ('= "= n^2"', '= "Theta(m)"', "predicted", "in the scale 'm', on which the quantity does not depend"),
             ("n = [4, 8, 16]", "n = [4]\nmargin = 0", "margin", "margin is 0, expected a positive number"),
@@ -269,6 +271,14 @@ class TestProblems:
         assert len(found) == 1
         assert message in found[0][1]
         assert found[0][0] == line_of(text, at)
+
+    @pytest.mark.parametrize("predicted", ["Theta(n)", "= 0", "tight", "identity to 1e-9"])
+    def test_free_indices_are_refused_in_python_too(self, predicted):
+        S, f = rt.gaussian(n, n), rt.networks.two_layer(inputs=1, width=n)
+        H, g = (f.derivative([1.0], order=order) for order in (2, 1))
+        for quantity in (S, rt.einsum("ab,cb->ac", S, S), g, H, rt.einsum("ab,b->a", H, g)):
+            with pytest.raises(rt.InputError, match="with free indices, expected a scalar: contract them, or take"):
+                Claim("a claim", quantity, predicted=predicted, n=[4, 8])
 
     def test_equal_ids_and_no_claims(self):
         assert problems(HEADER + CLAIM + CLAIM) == [

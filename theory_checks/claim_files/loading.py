@@ -165,6 +165,7 @@ def _claim(reader: Reader, path: Path, values: Any, factors: Factors, words: Map
     if isinstance(values, dict) and isinstance(values.get("equation"), str) and _are_texts(values.get("factors")):
         norm = values.get("norm") if options is not None else None
         given = {"equation": values["equation"], "factors": values["factors"], "norm": norm, "what": what}
+        given["has_norm"] = "norm" in values
         quantity = read_quantity(reader, path, given, factors)
     if options is None:
         return None

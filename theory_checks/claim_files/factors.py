@@ -9,7 +9,7 @@ import numpy as np
 
 import randtensor as rt
 from randtensor.errors import InputError, RandtensorError
-from theory_checks.claim_files.fields import Field, Reader, integer, number, numbers, one_of, text
+from theory_checks.claim_files.fields import Field, Reader, closest, integer, number, numbers, one_of, text
 from theory_checks.claim_files.positions import Path
 from theory_checks.claims import open_indices
 from theory_checks.predicting import CLASSES, dimension
@@ -146,7 +146,9 @@ def _network(reader: Reader, path: Path, name: str, values: Any) -> Any:
     if isinstance(values, dict) and (not isinstance(architecture, str) or architecture not in kinds):
         line = reader.located.line((*path, "architecture"))
         given = "has no key 'architecture'" if architecture is None else f"has the architecture {architecture!r}"
-        reader.problems.add(line, f"{what} {given}, expected one of {', '.join(kinds)}")
+        close = closest(architecture, kinds) if isinstance(architecture, str) else None
+        hint = f": did you mean {close!r}?" if close else ""
+        reader.problems.add(line, f"{what} {given}, expected one of {', '.join(kinds)}{hint}")
         return None
     fields = {"architecture": Field(text), **kinds.get(str(architecture), {})}
     options = reader.table(path, values, fields, what)

@@ -153,7 +153,7 @@ class TestPositions:
         try:
             values = tomllib.loads(text)
         except tomllib.TOMLDecodeError:
-            with pytest.raises(ClaimFileError, match=r"file, line \d+: .*expected TOML"):
+            with pytest.raises(ClaimFileError, match=r"^file, line \d+: ."):
                 parse_located(text, "file")
         else:
             assert parse_located(text, "file").values == values
@@ -188,6 +188,26 @@ class TestPositions:
     def test_a_number_of_more_digits_than_python_reads(self):
         with pytest.raises(rt.InputError, match="expected integers of 64 bits"):
             read_toml(f"format = {'9' * 5000}", "file.toml")
+
+    @pytest.mark.parametrize(
+        ("text", "line", "message"),
+        [
+            ("order = 1\norder = 2\n\n# end", 2, "order is given twice, expected it once"),
+            ("[t]\n[t]", 2, "[t] is given twice, expected it once"),
+            ("[[claim]]\n\n[claim]\n", 3, "[claim] stands beside [[claim]], expected [[claim]]"),
+            ("[claim]\n[[claim]]", 2, "[[claim]] stands beside [claim], expected [[claim]] everywhere"),
+            ("t = { x = 1, x = 2 }", 1, "'x' is given twice in {...}, expected it once"),
+            (
+                'a = "$\\mathbb{E}$"',
+                1,
+                "unescaped '\\' in a string, expected single quotes around LaTeX: statement = '...'",
+            ),
+            ("a = n", 1, "invalid value, expected a text in quotes, a number, true, false, [...] or {...}"),
+            ("a = 1 b = 2", 1, "expected newline or end of document after a statement"),
+        ],
+    )
+    def test_a_syntax_error_says_what_is_wrong(self, text, line, message):
+        assert problems(text) == [(line, message)]
 
     def test_a_syntax_error_has_its_line(self):
         assert problems("a = 1\nb = \n")[0][0] == 2

@@ -11,13 +11,13 @@ from typing import Any
 
 from randtensor.errors import InputError
 from theory_checks.claim_files.problems import ClaimFileError, Problem
+from theory_checks.claim_files.syntax import syntax_problem
 
 __all__ = ["Located", "Path", "parse_located"]
 
 #: keys, and numbers of the entries of arrays of tables, from the top to a value
 Path = tuple[str | int, ...]
 
-_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _LONGEST_TEXT = 1_000_000
 
 #: what can hold a line break inside a statement, and what only looks as if it could
@@ -79,11 +79,7 @@ def parse_located(text: str, name: str) -> Located:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        place = _PLACE.search(str(error))
-        last = text.count("\n") + 1
-        line = int(place[1]) if place is not None and place[1] else last
-        message = _PLACE.sub("", str(error))
-        raise ClaimFileError(name, (Problem(line, f"{message[:1].lower()}{message[1:]}, expected TOML"),)) from None
+        raise ClaimFileError(name, (syntax_problem(text, error),)) from None
     except RecursionError:
         raise InputError(f"{name} is nested too deeply, expected a file of claims") from None
     except ValueError as error:  # Python reads no number of thousands of digits

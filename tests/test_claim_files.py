@@ -313,6 +313,28 @@ class TestProblems:
         text = (HEADER + CLAIM).replace(old, new)
         assert problems(text) == [(line_of(text, new), message)]
 
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ("'$T_{ab}'", "where '$' is never closed, expected '$'"),
+            ("'a $x$ and $'", "where '$' is never closed, expected '$'"),
+            ("'$T_{ab$'", "is never closed"),
+            ("'$T_{a}}$'", "where '}' closes nothing"),
+            ("'in 95% of $x$'", "where '%' hides the rest of its line, expected"),
+            ('"$\\theta$"', "with a control character, expected single quotes"),
+        ],
+    )
+    def test_a_statement_that_would_not_compile(self, given, message):
+        text = HEADER + CLAIM + f"statement = {given}\n"
+        ((line, told),) = problems(text)
+        assert line == line_of(text, "statement")
+        assert told.startswith("statement of claim 'a' is ")
+        assert message in told
+
+    @pytest.mark.parametrize("given", [r"$\{x\}_{a}$, 5\%, \$", r"$$x \text{ if $y$}$$", r"\(x\) and \[y\]"])
+    def test_a_statement_that_compiles(self, given):
+        assert read_toml(HEADER + CLAIM + f"statement = '{given}'\n", "file.toml").claims[0].statement == given
+
     def test_other_words_for_a_law(self):
         ((_, message),) = problems((HEADER + CLAIM).replace('"gaussian"', '"normal"'))
         assert message.startswith("law of tensor 'S' is 'normal', expected one of gaussian, ")

@@ -24,6 +24,7 @@ from theory_checks.claim_files.fields import (
     text,
     texts,
 )
+from theory_checks.claim_files.latex import statement
 from theory_checks.claim_files.positions import Located, Path, parse_located
 from theory_checks.claim_files.problems import Problems
 from theory_checks.claims import Claim
@@ -100,7 +101,7 @@ _CLAIM: dict[str, Field] = {
     "margin": Field(number),
     "refuted": Field(flag),
     "source": Field(text),
-    "statement": Field(text),
+    "statement": Field(statement),
     "note": Field(text),
 }
 _PASSED = (

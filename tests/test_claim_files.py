@@ -335,6 +335,19 @@ class TestProblems:
     def test_a_statement_that_compiles(self, given):
         assert read_toml(HEADER + CLAIM + f"statement = '{given}'\n", "file.toml").claims[0].statement == given
 
+    def test_a_correction_that_no_rule_derives(self):
+        text = HEADER + CLAIM.replace('"ab,ab->"', '"ab,bc->ac"').replace('"= n^2"', '"Theta(n)"')
+        text += 'norm = "injective"\ncorrection = "derived"\n'
+        told = "correction is 'derived', but cannot be derived for this norm, expected a number such as 1.0 or 'auto'"
+        assert problems(text) == [(line_of(text, "correction"), f"claim 'a': {told}")]
+
+    def test_a_shape_is_a_problem_of_the_equation(self):
+        text = HEADER + CLAIM.replace('"ab,ab->"', '"ab,cb->ac"').replace('["S", "S"]', '["A", "A"]')
+        text = text.replace('"= n^2"', '"Theta(n)"').replace("n = [4, 8, 16]", "").replace('id = "a"', 'id = "it\'s"')
+        ((line, message),) = problems(text)
+        assert "has shape (2, 2), expected a scalar" in message
+        assert line == line_of(text, "equation")
+
     def test_other_words_for_a_law(self):
         ((_, message),) = problems((HEADER + CLAIM).replace('"gaussian"', '"normal"'))
         assert message.startswith("law of tensor 'S' is 'normal', expected one of gaussian, ")

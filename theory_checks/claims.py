@@ -247,7 +247,13 @@ class Claim:
         self._check_order(self.order)
         # options of the fit are refused now, not after the samples have been drawn
         statistic = Statistic.of(self.statistic).name
-        object.__setattr__(self, "correction", derived_correction(self.quantity, statistic, self.correction))
+        try:
+            object.__setattr__(self, "correction", derived_correction(self.quantity, statistic, self.correction))
+        except RandtensorError:
+            kind = "this norm" if "Norm" in type(self.quantity).__name__ else "this quantity"
+            raise InputError(
+                f"correction is 'derived', but cannot be derived for {kind}, expected a number such as 1.0 or 'auto'"
+            ) from None
         fit_rate(sorted(widths), [1.0] * len(widths), correction=self.correction, log_power=self.log_exponent or False)
         if not isinstance(self.prediction, Bound) and len(self.quantiles) < min(2, self._fewest_quantiles):
             raise InputError(f"samples is {min(self.counts)}, expected at least 50 to compare quantiles")

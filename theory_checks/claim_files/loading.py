@@ -34,7 +34,7 @@ __all__ = ["ClaimFile", "read_toml"]
 
 FORMAT = 1
 _SECTIONS = ("format", "title", "source", "inputs", "networks", "tensors", "claim")
-_ARGUMENT = re.compile(r"claim '.*?': (\w+) ")
+_ARGUMENT = re.compile(r"""claim (?:'.*?'|".*?"): (?:the )?(\w+) """)
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def _claim(reader: Reader, path: Path, values: Any, factors: Factors, words: Map
         return Claim(options["name"], quantity, predicted=predicted, **arguments)
     except RandtensorError as error:
         found = _ARGUMENT.match(str(error))
-        key = (found[1],) if found is not None else ()
+        key = (found[1].replace("quantity", "equation"),) if found is not None else ()
         reader.problems.add(reader.located.line((*path, *key)), str(error))
         return None
 

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from randtensor.errors import InputError
+from randtensor.orders._tokens import quoted
 from theory_checks.claim_files.fields import text
 
 __all__ = ["statement"]
@@ -26,11 +27,11 @@ def statement(value: Any) -> str:
     """
     given = text(value)
     if _CONTROL.search(given):
-        raise InputError(f"is {given!r} with a control character, expected single quotes around LaTeX: '...'")
+        raise InputError(f"is {quoted(given)} with a control character, expected single quotes around LaTeX: '...'")
     opened: list[str] = []
     for token in _TOKEN.findall(given):
         if token == "%":
-            raise InputError(rf"is {given!r}, where '%' hides the rest of its line, expected '\%'")
+            raise InputError(rf"is {quoted(given)}, where '%' hides the rest of its line, expected '\%'")
         if opened and token == _CLOSING[opened[-1]]:
             opened.pop()
         elif token in _CLOSING:  # a dollar sign in braces inside a formula opens one in its text
@@ -40,5 +41,5 @@ def statement(value: Any) -> str:
     else:
         if not opened:
             return given
-        raise InputError(f"is {given!r}, where {opened[-1]!r} is never closed, expected {_CLOSING[opened[-1]]!r}")
-    raise InputError(f"is {given!r}, where {token!r} closes nothing, expected its opening before it")
+        raise InputError(f"is {quoted(given)}, where {opened[-1]!r} is never closed, expected {_CLOSING[opened[-1]]!r}")
+    raise InputError(f"is {quoted(given)}, where {token!r} closes nothing, expected its opening before it")

@@ -12,8 +12,12 @@ import numpy as np
 from estimators import Statistic, fit_rate
 from estimators.scalings import derived_correction
 from randtensor import Bound, Order, Quantity, Scale
+from randtensor.derivative_contraction import DerivativeContraction
+from randtensor.derivatives import DerivativeTensor
+from randtensor.dimensions import scale_names
 from randtensor.errors import InputError, RandtensorError
 from randtensor.quantity import resolve_sizes
+from randtensor.tensors.base import DenseTensor
 from theory_checks.families import Family
 from theory_checks.predictions import (
     Exact,
@@ -172,6 +176,10 @@ class Claim:
             object.__setattr__(self, "quantity", Family(self.quantity))
         if not isinstance(self.quantity, Quantity):
             raise InputError(f"quantity is {self.quantity!r}, expected a randtensor quantity that can be sampled")
+        if open_indices(self.quantity):
+            raise InputError(
+                f"quantity is {self.quantity!r} with free indices, expected a scalar: contract them, or take rt.norm"
+            )
         if self.predicted is None:
             raise InputError("it has no prediction, expected predicted=rt.Theta(...), rt.O(...), Exact(...) or another")
         object.__setattr__(self, "predicted", as_prediction(self.predicted))
@@ -239,7 +247,13 @@ class Claim:
         self._check_order(self.order)
         # options of the fit are refused now, not after the samples have been drawn
         statistic = Statistic.of(self.statistic).name
-        object.__setattr__(self, "correction", derived_correction(self.quantity, statistic, self.correction))
+        try:
+            object.__setattr__(self, "correction", derived_correction(self.quantity, statistic, self.correction))
+        except RandtensorError:
+            kind = "this norm" if "Norm" in type(self.quantity).__name__ else "this quantity"
+            raise InputError(
+                f"correction is 'derived', but cannot be derived for {kind}, expected a number such as 1.0 or 'auto'"
+            ) from None
         fit_rate(sorted(widths), [1.0] * len(widths), correction=self.correction, log_power=self.log_exponent or False)
         if not isinstance(self.prediction, Bound) and len(self.quantiles) < min(2, self._fewest_quantiles):
             raise InputError(f"samples is {min(self.counts)}, expected at least 50 to compare quantiles")
@@ -292,6 +306,22 @@ def samples_for_quantile(percent: float) -> int:
     500
     """
     return math.ceil(100 * _FEWEST_BEYOND / min(percent, 100 - percent) - 1e-9)
+
+
+def open_indices(quantity: Quantity) -> tuple[int, ...]:
+    """Positions of the indices without a fixed range: a quantity that has some is a factor, and no sample of a claim.
+
+    >>> import randtensor as rt
+    >>> n = rt.Scale("n")
+    >>> open_indices(rt.gaussian(2, n)), open_indices(rt.norm(rt.gaussian(2, n)))
+    ((1,), ())
+    """
+    if isinstance(quantity, DerivativeContraction):
+        return tuple(i for i, label in enumerate(quantity.output) if label in quantity.free)
+    if isinstance(quantity, DerivativeTensor):
+        return tuple(range(len(quantity.shape), len(quantity.shape) + quantity.derivative_order))
+    dimensions = quantity.dimensions if isinstance(quantity, DenseTensor) else ()
+    return tuple(i for i, dimension in enumerate(dimensions) if scale_names((dimension,)))
 
 
 def _is_real(value: Any) -> bool:

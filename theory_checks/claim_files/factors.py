@@ -9,8 +9,9 @@ import numpy as np
 
 import randtensor as rt
 from randtensor.errors import InputError, RandtensorError
-from theory_checks.claim_files.fields import Field, Reader, integer, number, numbers, one_of, text
+from theory_checks.claim_files.fields import Field, Reader, closest, integer, number, numbers, one_of, text
 from theory_checks.claim_files.positions import Path
+from theory_checks.claims import open_indices
 from theory_checks.predicting import CLASSES, dimension
 
 __all__ = ["Factors", "read_factors", "read_quantity"]
@@ -145,7 +146,9 @@ def _network(reader: Reader, path: Path, name: str, values: Any) -> Any:
     if isinstance(values, dict) and (not isinstance(architecture, str) or architecture not in kinds):
         line = reader.located.line((*path, "architecture"))
         given = "has no key 'architecture'" if architecture is None else f"has the architecture {architecture!r}"
-        reader.problems.add(line, f"{what} {given}, expected one of {', '.join(kinds)}")
+        close = closest(architecture, kinds) if isinstance(architecture, str) else None
+        hint = f": did you mean {close!r}?" if close else ""
+        reader.problems.add(line, f"{what} {given}, expected one of {', '.join(kinds)}{hint}")
         return None
     fields = {"architecture": Field(text), **kinds.get(str(architecture), {})}
     options = reader.table(path, values, fields, what)
@@ -212,6 +215,15 @@ def read_quantity(reader: Reader, path: Path, values: Mapping[str, Any], factors
         return None
     except RandtensorError as error:
         reader.problems.add(line((*path, "equation")), f"{values['what']}: {error}")
+        return None
+    if found is not None and not values["has_norm"] and open_indices(found):
+        output = "".join(values["equation"].split()).rpartition("->")[2]
+        which = ", ".join(repr(output[position]) for position in open_indices(found))
+        reader.problems.add(
+            line((*path, "equation")),
+            f"{values['what']}: equation {values['equation']!r} leaves {which} free, "
+            "expected a norm, such as norm = 'injective', or an equation with a scalar result",
+        )
         return None
     if found is None or values.get("norm") is None:
         return found

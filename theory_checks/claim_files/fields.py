@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -12,7 +12,7 @@ from randtensor.errors import InputError
 from theory_checks.claim_files.positions import Located, Path
 from theory_checks.claim_files.problems import Problems
 
-__all__ = ["Field", "Reader", "counts", "flag", "integer", "number", "numbers", "one_of", "text", "texts"]
+__all__ = ["Field", "Reader", "closest", "counts", "flag", "integer", "number", "numbers", "one_of", "text", "texts"]
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,39 @@ class Reader:
             return None
         before = len(self.problems.found)
         read = {}
+        misspelt: set[str | None] = set()
         for key, value in values.items():
             line = self.located.line((*path, key))
             if key not in fields:
-                close = get_close_matches(key, fields, n=1)
-                hint = f", did you mean {close[0]!r}?" if close else f", expected one of {', '.join(fields)}"
+                meant = closest(key, [name for name in fields if name not in values])
+                misspelt.add(meant)
+                hint = f", did you mean {meant!r}?" if meant else f", expected one of {', '.join(fields)}"
                 self.problems.add(line, f"{what} has the unknown key {key!r}{hint}")
                 continue
             with self.problems.at(line, f"{key} of {what} "):
                 read[key] = fields[key].read(value)
         for key, field in fields.items():
-            if field.required and key not in values:
+            if field.required and key not in values and key not in misspelt:
                 self.problems.add(self.located.line(path), f"{what} has no key {key!r}, expected it")
         return read if len(self.problems.found) == before else None
+
+
+#: what others call what has another name here
+_SYNONYMS = {"normal": "gaussian", "gauss": "gaussian", "complex gaussian": "complex", "sign": "rademacher"}
+
+
+def closest(word: str, choices: Iterable[str]) -> str | None:
+    """What was probably meant: another word for it, the same letters in another case, or nearly the same letters.
+
+    >>> closest("Normal", ["gaussian", "uniform"]), closest("hidden_layer", ["hidden", "hidden_layers"])
+    ('gaussian', 'hidden_layers')
+    """
+    known = list(choices)
+    lowered = " ".join(word.lower().replace("_", " ").split())
+    if _SYNONYMS.get(lowered) in known:
+        return _SYNONYMS[lowered]
+    close = get_close_matches(word, known, n=1) or get_close_matches(word.lower(), known, n=1)
+    return close[0] if close else None
 
 
 def text(value: Any) -> str:
@@ -71,8 +91,8 @@ def one_of(*choices: str) -> Callable[[Any], str]:
 
     def read(value: Any) -> str:
         if value not in choices:
-            close = get_close_matches(value, choices, n=1) if isinstance(value, str) else []
-            hint = f": did you mean {close[0]!r}?" if close else ""
+            meant = closest(value, choices) if isinstance(value, str) else None
+            hint = f": did you mean {meant!r}?" if meant else ""
             raise InputError(f"is {value!r}, expected one of {', '.join(choices)}{hint}")
         return str(value)
 

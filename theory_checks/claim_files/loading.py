@@ -11,7 +11,20 @@ from typing import Any
 from randtensor.errors import InputError, RandtensorError
 from randtensor.expansions import parse_expansion
 from theory_checks.claim_files.factors import Factors, read_factors, read_quantity
-from theory_checks.claim_files.fields import Field, Reader, counts, flag, integer, number, numbers, one_of, text, texts
+from theory_checks.claim_files.fields import (
+    Field,
+    Reader,
+    closest,
+    counts,
+    flag,
+    integer,
+    number,
+    numbers,
+    one_of,
+    text,
+    texts,
+)
+from theory_checks.claim_files.latex import statement
 from theory_checks.claim_files.positions import Located, Path, parse_located
 from theory_checks.claim_files.problems import Problems
 from theory_checks.claims import Claim
@@ -21,7 +34,7 @@ __all__ = ["ClaimFile", "read_toml"]
 
 FORMAT = 1
 _SECTIONS = ("format", "title", "source", "inputs", "networks", "tensors", "claim")
-_ARGUMENT = re.compile(r"claim '.*?': (\w+) ")
+_ARGUMENT = re.compile(r"""claim (?:'.*?'|".*?"): (?:the )?(\w+) """)
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,7 @@ _CLAIM: dict[str, Field] = {
     "margin": Field(number),
     "refuted": Field(flag),
     "source": Field(text),
-    "statement": Field(text),
+    "statement": Field(statement),
     "note": Field(text),
 }
 _PASSED = (
@@ -132,11 +145,8 @@ def read_toml(content: str, name: str) -> ClaimFile:
     located = parse_located(content, name)
     problems = Problems()
     reader = Reader(located, problems)
+    located = reader.located = located.renamed(_misspelt(reader))
     document = located.values
-    for key in document:
-        if key not in _SECTIONS:
-            hint = ", ".join(_SECTIONS)
-            problems.add(located.line((key,)), f"the file has the unknown key {key!r}, expected one of {hint}")
     if document.get("format", FORMAT) != FORMAT:
         problems.add(located.line(("format",)), f"format is {document['format']!r}, expected {FORMAT}")
     words = {}
@@ -146,12 +156,28 @@ def read_toml(content: str, name: str) -> ClaimFile:
     factors = read_factors(reader, document)
     entries = document.get("claim", [])
     if not isinstance(entries, list) or not entries:
-        problems.add(located.line(("claim",)), "there are no claims, expected tables [[claim]]")
+        given = "[claim] is a single table" if isinstance(entries, dict) else "there are no claims"
+        problems.add(located.line(("claim",)), f"{given}, expected tables [[claim]]")
         entries = []
     claims = [_claim(reader, ("claim", i), values, factors, words) for i, values in enumerate(entries)]
     _check_ids(located, problems, claims)
     problems.check(name)
     return ClaimFile(words["title"] or FilePath(name).stem, words["source"], tuple(c for c in claims if c is not None))
+
+
+def _misspelt(reader: Reader) -> dict[str, str]:
+    """What unknown keys at the top were meant to be, so that what they hold is read all the same."""
+    meant: dict[str, str] = {}
+    document = reader.located.values
+    for key in document:
+        if key in _SECTIONS:
+            continue
+        close = closest(key, _SECTIONS)
+        hint = f", did you mean {close!r}?" if close else f", expected one of {', '.join(_SECTIONS)}"
+        reader.problems.add(reader.located.line((key,)), f"the file has the unknown key {key!r}{hint}")
+        if close and close not in document and close not in meant.values():
+            meant[key] = close
+    return meant
 
 
 def _claim(reader: Reader, path: Path, values: Any, factors: Factors, words: Mapping[str, str]) -> Claim | None:
@@ -165,6 +191,7 @@ def _claim(reader: Reader, path: Path, values: Any, factors: Factors, words: Map
     if isinstance(values, dict) and isinstance(values.get("equation"), str) and _are_texts(values.get("factors")):
         norm = values.get("norm") if options is not None else None
         given = {"equation": values["equation"], "factors": values["factors"], "norm": norm, "what": what}
+        given["has_norm"] = "norm" in values
         quantity = read_quantity(reader, path, given, factors)
     if options is None:
         return None
@@ -182,7 +209,7 @@ def _claim(reader: Reader, path: Path, values: Any, factors: Factors, words: Map
         return Claim(options["name"], quantity, predicted=predicted, **arguments)
     except RandtensorError as error:
         found = _ARGUMENT.match(str(error))
-        key = (found[1],) if found is not None else ()
+        key = (found[1].replace("quantity", "equation"),) if found is not None else ()
         reader.problems.add(reader.located.line((*path, *key)), str(error))
         return None
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from randtensor.errors import InputError
 from theory_checks.claim_files.problems import ClaimFileError, Problem
+from theory_checks.claim_files.syntax import syntax_problem
 
 __all__ = ["Located", "Path", "parse_located"]
 
 #: keys, and numbers of the entries of arrays of tables, from the top to a value
 Path = tuple[str | int, ...]
 
-_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _LONGEST_TEXT = 1_000_000
 
 #: what can hold a line break inside a statement, and what only looks as if it could
@@ -34,11 +35,27 @@ class Located:
     lines: dict[Path, int]
 
     def line(self, path: Path) -> int:
-        """The line of a key, or of the innermost table around it that has one."""
+        """The line of a key, or of the first below it, or of the innermost table around it that has one."""
         for end in range(len(path), 0, -1):
             if path[:end] in self.lines:
                 return self.lines[path[:end]]
+            if end == len(path) and path in self._first_below:
+                return self._first_below[path]
         return 1
+
+    @cached_property
+    def _first_below(self) -> dict[Path, int]:
+        """The first line below the paths that are not set themselves, as ``claim`` of tables ``[[claim]]``."""
+        first: dict[Path, int] = {}
+        for path, line in self.lines.items():
+            for end in (1, 2):
+                first.setdefault(path[:end], line)
+        return first
+
+    def renamed(self, names: Mapping[str, str]) -> Located:
+        """The same with other names of the keys at the top."""
+        values = {names.get(key, key): value for key, value in self.values.items()}
+        return Located(values, {(names.get(str(path[0]), path[0]), *path[1:]): n for path, n in self.lines.items()})
 
 
 def parse_located(text: str, name: str) -> Located:
@@ -62,11 +79,7 @@ def parse_located(text: str, name: str) -> Located:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        place = _PLACE.search(str(error))
-        last = text.count("\n") + 1
-        line = int(place[1]) if place is not None and place[1] else last
-        message = _PLACE.sub("", str(error))
-        raise ClaimFileError(name, (Problem(line, f"{message[:1].lower()}{message[1:]}, expected TOML"),)) from None
+        raise ClaimFileError(name, (syntax_problem(text, error),)) from None
     except RecursionError:
         raise InputError(f"{name} is nested too deeply, expected a file of claims") from None
     except ValueError as error:  # Python reads no number of thousands of digits

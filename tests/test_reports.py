@@ -231,26 +231,6 @@ def test_formats():
         render({}, ["pdf"])
 
 
-class TestComparing:
-    def test_other_seeds_and_missing_claims(self, record):
-        other = json.loads(json.dumps(verify(claims()[:4], rng=1, jobs=1).to_dict()))
-        found = compare_records(record, other)
-        assert [claim.label for claim in found.claims][4:] == [r["id"] or r["name"] for r in record["results"]][4:]
-        assert all(claim.second is None for claim in found.claims[4:]) and not found.same_verdicts
-        assert ("seed", 0, 1) in found.options
-        # the probability that three such deviations exceed 6 is below 1e-8
-        assert all(abs(claim.deviation) < 6 for claim in found.claims[:3])
-        assert found.claims[0].different > 0 and found.claims[0].same_verdict
-
-    def test_rounding_is_told_from_difference(self, record):
-        changed = json.loads(json.dumps(record))
-        changed["results"][0]["measured"] *= 1 + 1e-13
-        changed["results"][0]["measurements"][0]["value"] *= 1 + 1e-6
-        found = compare_records(record, changed)
-        assert found.numbers[1:] == (1, 1) and found.same_verdicts and not found.reproduced
-        assert "1 up to rounding, and 1 differ" in found.summary()
-
-
 class TestReproducing:
     def test_claims_in_python_need_to_be_given(self, record):
         with pytest.raises(rt.InputError, match="expected target=: those claims, or a file of them"):
@@ -274,9 +254,18 @@ class TestReproducing:
         assert {"appendix.tex", "claims.tex", "figures"} <= names
         shown = run(main, ["show", "out/results.json", "-v"])
         assert shown.exit_code == 0 and "R: consistent" in shown.stdout and "seed 4" in shown.stdout
+        # a directory stands for the record in it
+        assert run(main, ["show", "out", "-v"]).stdout == shown.stdout
+        assert run(main, ["diff", "out", "out/results.json"]).exit_code == 0
+        assert run(main, ["report", "out"]).exit_code == 0
+        empty = run(main, ["show", "."])
+        assert empty.exit_code == 2
+        assert (
+            empty.stderr == "randtensor: record is ., a directory without results.json, expected the results of a run\n"
+        )
         # the file changes: the record knows what was run
         (tmp_path / "mine.toml").write_text(TOML.replace("[4, 16, 64]", "[4, 8]"))
-        again = run(main, ["reproduce", "out/results.json", "--jobs", "1"])
+        again = run(main, ["reproduce", "out", "--jobs", "1"])
         assert again.exit_code == 0, again.output
         assert "all verdicts agree" in again.stdout and " 0 up to rounding, and 0 differ" in again.stdout
         assert again.stderr == "randtensor: mine.toml has changed since: its text in the record was used\n"

@@ -130,9 +130,17 @@ def _exponent_figure(result: Mapping[str, Any]) -> Any:
         label = f"predicted, ${result['predicted_latex']}$"
         axes[0].plot(sizes, line, color=_PREDICTED, lw=1.3, ls=(0, (1, 1.5)), label=label)
         axes[0].legend(frameon=False, fontsize=8)
-        axes[1].axhline(exponent, color=_PREDICTED, lw=1.3, ls=(0, (1, 1.5)))
-        axes[3].axhline(exponent, color=_PREDICTED, lw=1.3, ls=(0, (1, 1.5)))
+        for panel in (axes[1], axes[3]):
+            panel.axhline(exponent, color=_PREDICTED, lw=1.3, ls=(0, (1, 1.5)))
+            _show(panel, exponent)
     return figure
+
+
+def _show(panel: Any, height: float) -> None:
+    """Widen the limits of a panel until a line at this height is inside, off its edges."""
+    low, high = panel.get_ylim()
+    room = 0.06 * (max(high, height) - min(low, height))
+    panel.set_ylim(min(low, height - room), max(high, height + room))
 
 
 def _quantile_figure(result: Mapping[str, Any]) -> Any:

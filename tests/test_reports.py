@@ -171,7 +171,7 @@ def test_the_page_stands_alone_and_is_sound(record, rendered):
     assert page.of("html")[0]["lang"] == "en" and len(page.of("h1")) == 1
     # every figure is described, and no colour in one is fixed
     drawn = [each for each in page.all if each.get("role") == "img"]
-    assert len(drawn) == len(page.of("svg")) == len(record["results"])
+    assert len(drawn) == len(record["results"]) and all("div" in each["in"] for each in page.of("svg"))
     assert all(given["aria-label"] for given in drawn)
     assert not re.findall(r'style="[^"]*#[0-9a-f]{6}', text)
     assert "prefers-color-scheme: dark" in text and page.of("math")
@@ -224,6 +224,7 @@ def test_markdown_shows_words_as_they_are(rendered):
     assert len(rows) == 10
     assert all(len(re.findall(r"(?<!\\)\|", row)) == 9 for row in rows)
     assert "<script>" not in text.replace("\\<script\\>", "")
+    assert "- **control**: refuted" in text and re.search(r"^- \*\*.*\*\* \(a ", text, re.MULTILINE)
 
 
 def test_formats():

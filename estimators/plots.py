@@ -237,6 +237,9 @@ def _draw_sensitivity(ax: Axes, subject: _Subject, level: float) -> None:
     shown += [high if np.isfinite(high) else fit.exponent]
     margin = 0.35 * (max(shown) - min(shown)) or 0.1
     ax.set_ylim(min(shown) - margin, max(shown) + margin)
+    # points lie beside their size, the outermost beyond it: away from the axis
+    smallest = [model.n_min for model in fit.models]
+    ax.set_xlim(min(smallest) / 1.25, max(smallest) * 1.25)
     ax.set_xlabel(f"smallest {_label(subject.scale)} fitted")
     ax.set_ylabel("exponent")
     ax.legend(frameon=False, fontsize=8)

@@ -192,8 +192,10 @@ def test_the_installed_program(tmp_path):
 def test_a_run_tells_what_its_store_had(run, tmp_path):
     stores = []
     for _ in range(2):
-        assert run("verify", "mine.py", "--store", "runs.sqlite", "--resume").exit_code == 0
+        found = run("verify", "mine.py", "--store", "runs.sqlite", "--resume")
+        assert found.exit_code == 0
         stores.append(json.loads((tmp_path / "results" / "run.json").read_text())["store"])
+        assert "\nstore: {read} samples read, {kept} drawn and kept\n".format(**stores[-1]) in found.output
     assert stores[0]["read"] == 0 < stores[0]["kept"]
     assert stores[1] == {"read": stores[0]["kept"], "kept": 0}
     assert run("verify", "mine.py").exit_code == 0

@@ -390,7 +390,8 @@ def test_its_wrong_twin_fails_with_a_message_for_each_claim():
         r"reason:        the exact value is excluded: chi-square",
         r"predicted:     rms is Theta\(n\^\{-1/2\}\)",
         r"sizes:         n = 64, n = 256, n = 1024, n = 4096",
-        r"reason:        the interval \[-1\.\d+, -0\.\d+\] lies outside the claimed \[-0\.6, -0\.4\]",
+        r"reason:        the interval \[-1\.\d+, -0\.\d+\] at the level of a refutation lies outside "
+        r"the claimed \[-0\.6, -0\.4\]",
         r"vary the seed: python -m pytest 'tests/test_scaling.py::\w+' --randtensor-vary-rng",
         r"found = \('aa->', \(wishart\(n, n\),\)\)",
     ]:

@@ -14,12 +14,13 @@ pytest.importorskip("pylatexenc")
 import randtensor as rt
 from theory_checks import Claim, Exact, NoDefiniteBound, verify
 from theory_checks.rendering import render
+from theory_checks.rendering.figures import figure_of
 
 n = rt.Scale("n")
 
 
 @pytest.fixture(scope="module")
-def page():
+def record():
     g = rt.gaussian(n)
     claims = [
         Claim("length", rt.norm(g), predicted=rt.Theta(n**0.5), n=[16, 64, 256, 1024], samples=100, id="L"),
@@ -30,6 +31,11 @@ def page():
     ]
     record = verify(claims, rng=0, jobs=1).to_dict()
     assert {result["verdict"] for result in record["results"]} == {"consistent", "refuted", "inconclusive"}
+    return record
+
+
+@pytest.fixture(scope="module")
+def page(record):
     return render(record, ["html"])["report.html"].decode()
 
 
@@ -63,8 +69,24 @@ def test_regions_have_names(elements):
 
 def test_figures_are_described(elements):
     drawn = [each for each in elements.all if each.get("role") == "img"]
-    assert len(drawn) == len(elements.of("svg")) == 5
+    assert len(drawn) == 5 and len(elements.of("svg")) == 10  # a column of panels each
     assert all(len(each["aria-label"]) > 40 for each in drawn)
+
+
+def test_panels_show_what_is_predicted_and_what_was_fitted(record):
+    result = next(result for result in record["results"] if result["verdict"] == "refuted")
+    _, slopes, _, models = figure_of(result).axes
+    for panel in (slopes, models):
+        low, high = panel.get_ylim()
+        assert low < result["predicted_exponent"] < high and low < result["measured"] < high
+    low, high = models.get_xlim()
+    assert all(low * 1.1 < size < high / 1.1 for line in models.lines for size in line.get_xdata() if size > 1)
+
+
+def test_tables_have_no_empty_columns(page):
+    tables = [table for table in re.findall(r"<table.*?</table>", page, re.DOTALL) if "At every size" in table]
+    assert [">score<" in table for table in tables] == [False, False, False, True, False]
+    assert [">expected<" in table for table in tables] == [False, False, False, True, False]
 
 
 def test_tables_have_headers_and_links_have_words(page, elements):

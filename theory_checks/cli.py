@@ -148,6 +148,8 @@ def verify(
     path = report.save(out)
     console().print(report)
     click.echo(f"results: {path}")
+    if report.traffic is not None:
+        click.echo(f"store: {report.traffic.read} samples read, {report.traffic.kept} drawn and kept")
     given = context.get_parameter_source("out") is ParameterSource.COMMANDLINE
     if given if documents is None else documents:
         write_documents(report.to_dict(), out)

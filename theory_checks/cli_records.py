@@ -15,6 +15,19 @@ from theory_checks.terminal import check_writable, complain, console, progress_b
 __all__ = ["COMMANDS", "write_documents"]
 
 
+#: what stands for the record in a directory that a run was saved to
+_RECORD = "results.json"
+
+
+def _record_file(path: Path) -> Path:
+    """The record that is meant by a path: a directory stands for the one in it."""
+    if not path.is_dir():
+        return path
+    if not (path / _RECORD).is_file():
+        raise InputError(f"record is {path}, a directory without {_RECORD}, expected the results of a run")
+    return path / _RECORD
+
+
 @click.command()
 @click.argument("kind", type=click.Choice(["appendix"]))
 @click.argument("file", type=click.Path(path_type=Path), default=Path("appendix.toml"), metavar="[FILE.toml]")
@@ -35,7 +48,7 @@ def new(kind: str, file: Path) -> None:
 
 
 @click.command()
-@click.argument("record", type=click.Path(path_type=Path), metavar="RESULTS.json|STORE.sqlite")
+@click.argument("record", type=click.Path(path_type=Path), metavar="RESULTS.json|DIR|STORE.sqlite")
 @click.option("--verbose", "-v", is_flag=True, help="The reason of every verdict, and the numbers at every size.")
 def show(record: Path, verbose: bool) -> None:
     """Show the results of a run, as the table that verify printed, or what a run store holds, without changing it.
@@ -48,7 +61,7 @@ def show(record: Path, verbose: bool) -> None:
     from theory_checks.rendering import read_record
     from theory_checks.tables import render_details, render_record
 
-    found, screen = read_record(record), console()
+    found, screen = read_record(_record_file(record)), console()
     for part in render_record(found, screen.width):
         screen.print(part)
     if verbose:
@@ -57,7 +70,7 @@ def show(record: Path, verbose: bool) -> None:
 
 
 @click.command()
-@click.argument("record", type=click.Path(path_type=Path), metavar="RESULTS.json")
+@click.argument("record", type=click.Path(path_type=Path), metavar="RESULTS.json|DIR")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=None, metavar="DIR", help="Directory [default: that of the file]."
 )
@@ -65,14 +78,15 @@ def report(record: Path, out: Path | None) -> None:
     """Render the results of a run: report.html, appendix.tex with figures, report.md, CSV and JUnit XML."""
     from theory_checks.rendering import read_record
 
+    record = _record_file(record)
     place = record.parent if out is None else out
     check_writable(place)
     write_documents(read_record(record), place)
 
 
 @click.command()
-@click.argument("first", type=click.Path(path_type=Path), metavar="A.json")
-@click.argument("second", type=click.Path(path_type=Path), metavar="B.json")
+@click.argument("first", type=click.Path(path_type=Path), metavar="A.json|DIR")
+@click.argument("second", type=click.Path(path_type=Path), metavar="B.json|DIR")
 @click.pass_context
 def diff(context: click.Context, first: Path, second: Path) -> None:
     """Compare two runs of the same claims.
@@ -82,14 +96,14 @@ def diff(context: click.Context, first: Path, second: Path) -> None:
     from theory_checks.rendering import compare_records
     from theory_checks.tables import comparison_tables
 
-    found = compare_records(first, second)
+    found = compare_records(_record_file(first), _record_file(second))
     for part in comparison_tables(found):
         console().print(part)
     context.exit(0 if found.same_verdicts else 1)
 
 
 @click.command()
-@click.argument("record", type=click.Path(path_type=Path), metavar="RESULTS.json")
+@click.argument("record", type=click.Path(path_type=Path), metavar="RESULTS.json|DIR")
 @click.argument("targets", nargs=-1, metavar="[SUITE | FILE.toml | FILE.py]...")
 @worker_options
 @click.pass_context
@@ -103,8 +117,9 @@ def reproduce(context: click.Context, /, record: Path, targets: tuple[str, ...],
     from theory_checks.reproducing import reproduce as run
     from theory_checks.tables import comparison_tables
 
+    file = _record_file(record)
     with opened_workers(**workplace) as workers, progress_bar() as progress:
-        found = run(record, list(targets) or None, jobs=workers, progress=progress)
+        found = run(file, list(targets) or None, jobs=workers, progress=progress)
     for note in found.notes:
         complain(note)
     for part in comparison_tables(found.comparison):

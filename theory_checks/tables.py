@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _WIDE = 140  # columns from which sizes and samples have columns of their own
+_NAMED = 3  # of the numbers of a claim that differ, those that are named
 _NARROW = 72  # columns below which a table would be all hyphens
 
 _STYLES = {"good": "green", "bad": "red", "open": "yellow"}
@@ -70,7 +71,7 @@ def _number(value: float | None) -> str:
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[RenderableType]:
-    """Claims whose numbers or verdicts are not the same, the options that differ, and the summary."""
+    """Claims whose numbers or verdicts are not the same, how they and the options differ, and the summary."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("claim", "first", "second", "numbers equal, rounded, different", "deviation", "verdict"):
         table.add_column(column, overflow="fold")
@@ -78,14 +79,32 @@ def comparison_tables(comparison: Comparison) -> Iterator[RenderableType]:
         if claim.same_verdict and not claim.different:
             continue
         cells = ["missing" if row is None else row.measured for row in (claim.first, claim.second)]
-        counts = f"{claim.equal}, {claim.rounded}, {claim.different}"
+        counts = f"{claim.equal}, {claim.rounded}, {claim.different}" if claim.shared else ""
         deviation = "" if claim.deviation is None else f"{claim.deviation:+.1f} sigma"
         table.add_row(*map(Text, (claim.label, *cells, counts, deviation)), _change(claim))
     if table.row_count:
         yield table
+    for claim in comparison.claims:
+        for name, one, other in claim.changes:
+            yield Text(f"{claim.label} {name}: {one} -> {other}")
+    if all(name != "seed" for name, _, _ in comparison.options):  # other samples have other numbers throughout
+        for claim in comparison.claims:
+            if claim.differing:
+                yield Text(f"{claim.label} differs in {_named(claim.differing)}")
     for name, first, second in comparison.options:
         yield Text(f"{name}: {_short(first)} -> {_short(second)}")
     yield Text(comparison.summary())
+
+
+def _named(differing: Sequence[tuple[str, float | None, float | None]]) -> str:
+    """The first of the numbers that differ."""
+    shown = [f"{name}: {_digits(one)} -> {_digits(other)}" for name, one, other in differing[:_NAMED]]
+    more = len(differing) - len(shown)
+    return "; ".join([*shown, f"and {more} more"] if more else shown)
+
+
+def _digits(value: float | None) -> str:
+    return "unknown" if value is None else "missing" if value != value else f"{value:.10g}"
 
 
 def _change(claim: ClaimComparison) -> Text:

@@ -104,7 +104,7 @@ def decide_interval(
     """
     low, high = interval(quantile)
     widening = 2.0 if poor_fit else 1.0
-    shown = f"[{low:.3f}, {high:.3f}]"
+    shown = f"[{low:.3f}, {high:.3f}] at the level of a refutation"
     detectable = slope_reach(region, interval, center, widening * quantile + POWER_QUANTILE)
     if obstacle is not None:
         return Decision("inconclusive", obstacle, detectable)

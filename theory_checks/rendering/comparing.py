@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ ROUNDING = 1e-9
 _NUMBERS = ("measured", "error", "p_value", "smallest_detectable_deviation")
 _PAIRS = ("interval", "refutation_interval", "contradictions")
 _OF_MEASUREMENTS = ("value", "error", "expected", "score", "kurtosis", "samples")
+#: what a claim says, which is not the same claim where it differs
+_SAYINGS = ("predicted", "statistic", "scale", "sizes", "samples", "margin", "expect")
 _OPTIONS = ("seed", "budget", "time_budget", "quick", "only", "inputs", "false_refutation", "versions", "targets")
 
 
@@ -33,6 +35,8 @@ class ClaimComparison:
     equal, rounded, different : how many numbers agree to the last bit, up to rounding, and not at all.
     deviation : difference of what was measured in units of both errors together; None where there is no such error, or
         the runs share their seed and so their samples.
+    changes : what the claim says differently: name, text in the first, text in the second.
+    differing : the numbers that do not agree at all: name, value in the first, value in the second.
     """
 
     label: str
@@ -42,6 +46,13 @@ class ClaimComparison:
     rounded: int = 0
     different: int = 0
     deviation: float | None = None
+    changes: tuple[tuple[str, str, str], ...] = ()
+    differing: tuple[tuple[str, float | None, float | None], ...] = ()
+
+    @property
+    def shared(self) -> bool:
+        """Whether both runs have the claim."""
+        return self.first is not None and self.second is not None
 
     @property
     def same_verdict(self) -> bool:
@@ -82,18 +93,26 @@ class Comparison:
 
     @property
     def reproduced(self) -> bool:
-        """Whether they have, and all numbers agree up to rounding."""
-        return self.same_verdicts and not self.numbers[2]
+        """Whether they have, no claim says anything else, and all numbers agree up to rounding."""
+        return self.same_verdicts and not self.numbers[2] and not any(claim.changes for claim in self.claims)
 
     def summary(self) -> str:
         """One sentence."""
         equal, rounded, different = self.numbers
-        changed = sum(not claim.same_verdict for claim in self.claims)
-        verdicts = "all verdicts agree" if not changed else f"{changed} of {len(self.claims)} verdicts differ"
-        return (
-            f"{verdicts}; of {equal + rounded + different} numbers {equal} agree to the last bit, "
+        shared = [claim for claim in self.claims if claim.shared]
+        differ, missing = sum(not claim.same_verdict for claim in shared), len(self.claims) - len(shared)
+        parts = [f"{differ} of {len(shared)} verdicts differ" if differ else "all verdicts agree"]
+        if not shared:
+            parts = ["no claim is in both runs"]
+        elif missing:
+            parts.append("1 claim is in one run only" if missing == 1 else f"{missing} claims are in one run only")
+        if changed := sum(bool(claim.changes) for claim in shared):
+            parts.append("1 claim was changed" if changed == 1 else f"{changed} claims were changed")
+        parts.append(
+            f"of {equal + rounded + different} numbers {equal} agree to the last bit, "
             f"{rounded} up to rounding, and {different} differ"
         )
+        return "; ".join(parts)
 
 
 def compare_records(first: Any, second: Any) -> Comparison:
@@ -137,16 +156,45 @@ def _compare(label: str, first: Row | None, second: Row | None, shared_seed: boo
     if first is None or second is None:
         return ClaimComparison(label, first, second)
     numbers = dict(_numbers(first.result)), dict(_numbers(second.result))
-    counts = [0, 0, 0]
+    counts, differing = [0, 0, 0], []
     for key in dict.fromkeys([*numbers[0], *numbers[1]]):
-        counts[_agreement(numbers[0].get(key, math.nan), numbers[1].get(key, math.nan))] += 1
+        one_number, other_number = (found.get(key, math.nan) for found in numbers)
+        agreement = _agreement(one_number, other_number)
+        counts[agreement] += 1
+        if agreement == 2:
+            differing.append((_name(key), one_number, other_number))
+    said = [_sayings(row.result) for row in (first, second)]
+    changes = tuple((name, said[0][name], said[1][name]) for name in _SAYINGS if said[0][name] != said[1][name])
     deviation = None
     one, other = first.result, second.result
     known = all(result["measured"] is not None and result["error"] for result in (one, other))
     if known and not shared_seed and one["measure"] == other["measure"]:
         deviation = (other["measured"] - one["measured"]) / math.hypot(one["error"], other["error"])
     equal, rounded, different = counts
-    return ClaimComparison(label, first, second, equal, rounded, different, deviation)
+    return ClaimComparison(label, first, second, equal, rounded, different, deviation, changes, tuple(differing))
+
+
+def _sayings(result: Mapping[str, Any]) -> dict[str, str]:
+    said = {name: str(result[name]) for name in _SAYINGS}
+    counts = result["samples"]
+    said["samples"] = str(counts[0]) if len(set(counts)) == 1 else ", ".join(map(str, counts))
+    said["sizes"] = "; ".join(_at(sizes.items()) for sizes in result["sizes"]) or "none"
+    return said
+
+
+def _at(sizes: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{scale} = {size}" for scale, size in sizes)
+
+
+def _name(key: Any) -> str:
+    """A number of `_numbers` in words."""
+    match key:
+        case str():
+            return key.replace("_", " ")
+        case (str() as name, int() as index):
+            return f"{name.replace('_', ' ')}[{index}]"
+    statistic, *sizes, name = key
+    return f"{statistic}, {name}" + (f" at {_at(sizes)}" if sizes else "")
 
 
 def _numbers(result: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:

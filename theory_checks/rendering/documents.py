@@ -105,9 +105,9 @@ def _markdown(record: Mapping[str, Any], _: Drawings) -> dict[str, bytes]:
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     lines += ["", "## Reasons", ""]
     for row in rows:
-        source = f" ({row.result['source']})" if row.result["source"] else ""
-        note = f" {row.result['note']}" if row.result["note"] else ""
-        lines.append(f"- **{_cell(row.label)}**{_cell(source)}: {row.verdict}: {_cell(row.explanation)}.{_cell(note)}")
+        source = f" ({_cell(row.result['source'])})" if row.result["source"] else ""
+        note = f" {_cell(row.result['note'])}" if row.result["note"] else ""
+        lines.append(f"- **{_cell(row.label)}**{source}: {row.verdict}: {_cell(row.explanation)}.{note}")
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     lines += ["", f"Seed {record['seed']}; {versions}."]
     return {"report.md": ("\n".join(lines) + "\n").encode()}

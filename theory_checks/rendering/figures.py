@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,15 +81,40 @@ def describe_figure(result: Mapping[str, Any]) -> str:
 
 
 def svg_of(figure: Any, name: str) -> str:
-    """The figure as an element to be put into a page; its colours are variables of the page's style.
+    """The figure as elements to be put into a page, one for each column of panels; colours are variables of its style.
 
     ``name`` keeps the identifiers in it apart from those of other figures.
     """
+    from matplotlib.transforms import Bbox
+
+    width, height = figure.get_size_inches()
+    places = [axes.get_tightbbox() for axes in figure.axes]  # in points, as the figure has 72 to the inch
+    columns = sorted({axes.get_subplotspec().colspan.start for axes in figure.axes})
+    of_column = [
+        [k for k, axes in enumerate(figure.axes) if axes.get_subplotspec().colspan.start == c] for c in columns
+    ]
+    # cut halfway between what a column reaches to and where the next one begins
+    cuts = [
+        (max(places[k].x1 for k in left) + min(places[k].x0 for k in right)) / 144
+        for left, right in pairwise(of_column)
+    ]
+    parts = []
+    for number, (low, high) in enumerate(pairwise([0.0, *cuts, width])):
+        for k, axes in enumerate(figure.axes):
+            axes.set_visible(k in of_column[number])
+        svg = _svg(figure, f"{name}-{number}", Bbox([[low, 0.0], [high, height]]))
+        parts.append(f'<div class="panels" style="flex-grow: {high - low:.3f}">{svg}</div>')
+    for axes in figure.axes:
+        axes.set_visible(True)
+    return "".join(parts)
+
+
+def _svg(figure: Any, name: str, part: Any) -> str:
     import matplotlib as mpl
 
     file = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(file, format="svg", bbox_inches=part, transparent=True, metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     # other figures of the page have glyphs and axes of the same names
@@ -130,9 +156,17 @@ def _exponent_figure(result: Mapping[str, Any]) -> Any:
         label = f"predicted, ${result['predicted_latex']}$"
         axes[0].plot(sizes, line, color=_PREDICTED, lw=1.3, ls=(0, (1, 1.5)), label=label)
         axes[0].legend(frameon=False, fontsize=8)
-        axes[1].axhline(exponent, color=_PREDICTED, lw=1.3, ls=(0, (1, 1.5)))
-        axes[3].axhline(exponent, color=_PREDICTED, lw=1.3, ls=(0, (1, 1.5)))
+        for panel in (axes[1], axes[3]):
+            panel.axhline(exponent, color=_PREDICTED, lw=1.3, ls=(0, (1, 1.5)))
+            _show(panel, exponent)
     return figure
+
+
+def _show(panel: Any, height: float) -> None:
+    """Widen the limits of a panel until a line at this height is inside, off its edges."""
+    low, high = panel.get_ylim()
+    room = 0.06 * (max(high, height) - min(low, height))
+    panel.set_ylim(min(low, height - room), max(high, height + room))
 
 
 def _quantile_figure(result: Mapping[str, Any]) -> Any:

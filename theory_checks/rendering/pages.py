@@ -40,6 +40,8 @@ def html_page(record: Mapping[str, Any], drawings: Drawings) -> str:
                 "measured": Markup(formula_html(measured_latex(result))),
                 "figure": None if figure is None else Markup(svg_of(figure, anchor)),
                 "described": describe_figure(result),
+                "expected": any(m["expected"] is not None for m in result["measurements"]),
+                "scored": any(m["score"] is not None for m in result["measurements"]),
                 "scales": sorted({scale for m in result["measurements"] for scale in m["sizes"]}),
             }
         )
